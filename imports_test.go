@@ -1,0 +1,147 @@
+package clipperops_test
+
+import (
+	"encoding/json"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/clipper/clipperops"
+
+// arrows is the import graph of the house, docs/architecture.md: for each
+// package the packages of this module it may import. An entry ending in "/…"
+// stands for a folder. What is not listed is not allowed.
+var arrows = map[string][]string{
+	"cmd/clipperops": {"runbook", "release", "migrations", "preflight", "validate", "migrate", "backup", "rollback", "reports", "internal/…"},
+
+	"runbook": {"preflight", "backup", "migrate", "validate", "rollback", "release", "reports", "internal/…"},
+
+	"preflight": {"release", "internal/…"},
+	"backup":    {"release", "internal/…"},
+	"migrate":   {"release", "internal/…"},
+	"validate":  {"release", "internal/…"},
+	"rollback":  {"release", "migrate", "backup", "internal/…"},
+
+	"migrate/enginebench": {"migrate", "internal/…"},
+
+	"release":    {"internal/ops"},
+	"migrations": {},
+	"reports":    {"internal/ops"},
+
+	"internal/ops":           {},
+	"internal/sqlscan":       {},
+	"internal/config":        {"internal/ops"},
+	"internal/pg":            {"internal/ops", "internal/config"},
+	"internal/ledger":        {"internal/ops", "internal/pg", "internal/config"},
+	"internal/console":       {"internal/ops", "reports"},
+	"internal/migratedriver": {"migrate", "internal/…"},
+	"internal/sandbox":       {"internal/ops", "internal/config", "internal/pg", "migrations"},
+	"internal/sandbox/…":     {"internal/sandbox", "internal/ops"},
+	"internal/pgtest":        {"internal/sandbox", "internal/ops", "internal/config", "internal/pg", "migrations"},
+	"internal/pgtest/…":      {"internal/pgtest", "internal/sandbox", "internal/ops", "internal/config", "internal/pg"},
+}
+
+// reserved names libraries that one room alone may import.
+var reserved = map[string]string{
+	"github.com/urfave/cli/v2":                    "cmd/clipperops",
+	"github.com/fatih/color":                      "internal/console",
+	"github.com/vbauerster/mpb/v8":                "internal/console",
+	"github.com/testcontainers/testcontainers-go": "internal/pgtest",
+}
+
+type goPackage struct {
+	ImportPath string
+	Imports    []string
+}
+
+// TestImportsFollowTheHouse fails when an arrow is added that the house does not have.
+func TestImportsFollowTheHouse(t *testing.T) {
+	t.Parallel()
+	for _, pkg := range listPackages(t) {
+		room := strings.TrimPrefix(strings.TrimPrefix(pkg.ImportPath, module), "/")
+		if room == "" {
+			continue // this folder holds tests alone
+		}
+		allowed, known := arrowsOf(room)
+		if !known {
+			t.Errorf("%s is not in the import graph; docs/architecture.md and this test must know every room", room)
+			continue
+		}
+		for _, imported := range pkg.Imports {
+			if local, ok := strings.CutPrefix(imported, module+"/"); ok && !covers(allowed, local) {
+				t.Errorf("%s imports %s: the house has no such arrow", room, local)
+			}
+			if owner, ok := reservedFor(imported); ok && room != owner && !strings.HasPrefix(room, owner+"/") {
+				t.Errorf("%s imports %s, which only %s may", room, imported, owner)
+			}
+		}
+	}
+}
+
+// TestImportsOfOpsAndReports holds the two innermost rooms to the standard library.
+func TestImportsOfOpsAndReports(t *testing.T) {
+	t.Parallel()
+	for _, pkg := range listPackages(t) {
+		room := strings.TrimPrefix(pkg.ImportPath, module+"/")
+		if room != "internal/ops" {
+			continue
+		}
+		for _, imported := range pkg.Imports {
+			if strings.Contains(imported, ".") {
+				t.Errorf("%s imports %s; it may import the standard library alone", room, imported)
+			}
+		}
+	}
+}
+
+func listPackages(t *testing.T) []goPackage {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var packages []goPackage
+	for dec := json.NewDecoder(strings.NewReader(string(out))); dec.More(); {
+		var p goPackage
+		if err := dec.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+	if len(packages) < 5 {
+		t.Fatalf("go list found %d packages; the test would prove nothing", len(packages))
+	}
+	return packages
+}
+
+func arrowsOf(room string) ([]string, bool) {
+	if allowed, ok := arrows[room]; ok {
+		return allowed, true
+	}
+	for folder, allowed := range arrows {
+		if prefix, ok := strings.CutSuffix(folder, "…"); ok && strings.HasPrefix(room, prefix) {
+			return allowed, true
+		}
+	}
+	return nil, false
+}
+
+func covers(allowed []string, imported string) bool {
+	return slices.ContainsFunc(allowed, func(a string) bool {
+		if prefix, ok := strings.CutSuffix(a, "…"); ok {
+			return strings.HasPrefix(imported, prefix)
+		}
+		return imported == a
+	})
+}
+
+func reservedFor(imported string) (string, bool) {
+	for library, owner := range reserved {
+		if imported == library || strings.HasPrefix(imported, library+"/") {
+			return owner, true
+		}
+	}
+	return "", false
+}
