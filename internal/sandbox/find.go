@@ -1,0 +1,142 @@
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Installation is a set of PostgreSQL server programs.
+type Installation struct {
+	// BinDir holds initdb, postgres and their like.
+	BinDir string
+	// Major is the version, e.g. 17.
+	Major int
+
+	docker, image string
+}
+
+// usualPlaces are where packages put server programs outside PATH.
+var usualPlaces = []string{
+	"/usr/lib/postgresql/*/bin",
+	"/usr/pgsql-*/bin",
+	"/opt/homebrew/opt/postgresql@*/bin",
+	"/opt/homebrew/opt/postgresql/bin",
+	"/usr/local/opt/postgresql@*/bin",
+	"/usr/local/opt/postgresql/bin",
+	"/Applications/Postgres.app/Contents/Versions/*/bin",
+	"/usr/libexec/postgresql*",
+	"/usr/local/pgsql/bin",
+}
+
+// findInstallation picks what a server shall run on.
+func findInstallation(ctx context.Context, o ServerOptions) (Installation, error) {
+	if o.Backend != BackendDocker {
+		for _, dir := range candidates(o, usualPlaces) {
+			if found, err := inspect(ctx, dir); err == nil {
+				return found, nil
+			}
+		}
+	}
+	if o.Backend != BackendLocal {
+		found, err := findDocker(ctx, o)
+		if err == nil || o.Backend == BackendDocker {
+			return found, err
+		}
+	}
+	return Installation{}, missingServer(o)
+}
+
+// candidates lists the directories to look into, best first: the one asked
+// for, PATH, then the usual places with the newest version first.
+func candidates(o ServerOptions, places []string) []string {
+	if o.BinDir != "" {
+		return []string{o.BinDir}
+	}
+	var dirs []string
+	for _, dir := range filepath.SplitList(o.PathEnv) {
+		if hasServer(dir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	for _, pattern := range places {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			continue // a pattern of ours; cannot happen
+		}
+		slices.SortFunc(found, func(a, b string) int { return versionIn(b) - versionIn(a) })
+		for _, dir := range found {
+			if hasServer(dir) {
+				dirs = append(dirs, dir)
+			}
+		}
+	}
+	return dirs
+}
+
+var digits = regexp.MustCompile(`[0-9]+`)
+
+// versionIn reads the major version out of a path such as /usr/lib/postgresql/17/bin.
+func versionIn(dir string) int {
+	n, err := strconv.Atoi(digits.FindString(dir))
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// hasServer reports whether dir holds both programs that make a server.
+func hasServer(dir string) bool {
+	if dir == "" {
+		return false
+	}
+	for _, name := range []string{"initdb", "postgres"} {
+		if !executable(filepath.Join(dir, name)) {
+			return false
+		}
+	}
+	return true
+}
+
+func executable(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0
+}
+
+// inspect asks the server program in dir which version it is.
+func inspect(ctx context.Context, dir string) (Installation, error) {
+	program, err := filepath.EvalSymlinks(filepath.Join(dir, "postgres"))
+	if err != nil {
+		return Installation{}, err
+	}
+	limited, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(limited, program, "--version").Output()
+	if err != nil {
+		return Installation{}, fmt.Errorf("%s --version: %w", program, err)
+	}
+	// "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"
+	_, version, _ := strings.Cut(string(out), "(PostgreSQL) ")
+	major := versionIn(version)
+	if major == 0 {
+		return Installation{}, fmt.Errorf("%s --version says %q", program, strings.TrimSpace(string(out)))
+	}
+	return Installation{BinDir: filepath.Dir(program), Major: major}, nil
+}
+
+// lookPath finds a program in the directories of a PATH value.
+func lookPath(pathEnv, name string) string {
+	for _, dir := range filepath.SplitList(pathEnv) {
+		if path := filepath.Join(dir, name); dir != "" && executable(path) {
+			return path
+		}
+	}
+	return ""
+}

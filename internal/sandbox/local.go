@@ -1,0 +1,155 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/clipper/clipperops/internal/ops"
+)
+
+// What lies in a server's directory.
+func dataDir(dir string) string { return filepath.Join(dir, "data") }
+func logFile(dir string) string { return filepath.Join(dir, "server.log") }
+
+// portTries is how often a free port may turn out to be taken when the server
+// gets to it.
+const portTries = 5
+
+// startLocal makes the directory, the cluster and the postmaster.
+func (s *Server) startLocal(ctx context.Context) (err error) {
+	if s.account, err = serverAccount(os.Geteuid()); err != nil {
+		return err
+	}
+	if err := s.makeDir(ctx); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			s.Kill()
+			err = errors.Join(err, s.Stop(ctx))
+		}
+	}()
+	if err := s.makeCluster(ctx); err != nil {
+		return err
+	}
+	for try := 1; ; try++ {
+		if s.options.Port == 0 {
+			if s.Port, err = freePort(ctx); err != nil {
+				return err
+			}
+		}
+		err = s.launch(ctx)
+		if err == nil || s.options.Port != 0 || try == portTries || !errors.Is(err, errPortTaken) {
+			return err
+		}
+	}
+}
+
+// makeDir makes the server's directory: the one asked for, reachable for the
+// account and empty, or a new one.
+func (s *Server) makeDir(ctx context.Context) (err error) {
+	if s.options.Dir == "" {
+		s.Dir, s.owner, err = s.account.makeTempDir(ctx, os.TempDir(), "/tmp", "/var/tmp")
+		return err
+	}
+	if s.Dir, err = filepath.Abs(s.options.Dir); err != nil {
+		return err
+	}
+	if at := s.account.unreachable(s.Dir); at != "" {
+		return s.account.cannotReach(s.Dir, at)
+	}
+	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(s.Dir)
+	if err != nil {
+		return err
+	}
+	if len(entries) > 0 {
+		return &ops.Failure{
+			Code:  ops.ExitUsage,
+			What:  s.Dir + " is not empty: it holds " + entries[0].Name(),
+			State: []string{"nothing was started, nothing was changed there"},
+			Next:  []string{"choose a directory that is empty or does not exist"},
+		}
+	}
+	return s.account.give(s.Dir)
+}
+
+// makeCluster runs initdb, or pg_basebackup for a standby.
+func (s *Server) makeCluster(ctx context.Context) error {
+	if s.options.Standby != nil {
+		return s.makeStandby(ctx)
+	}
+	pwfile := filepath.Join(s.Dir, "password")
+	if err := os.WriteFile(pwfile, []byte(s.password+"\n"), 0o600); err != nil {
+		return err
+	}
+	defer os.Remove(pwfile) //nolint:errcheck // the directory goes with it
+	if err := s.account.give(pwfile); err != nil {
+		return err
+	}
+	return s.run(ctx, "initdb", nil, "--pgdata="+dataDir(s.Dir), "--username="+Superuser, "--pwfile="+pwfile,
+		"--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")
+}
+
+// makeStandby copies the primary, whose password the copy keeps.
+func (s *Server) makeStandby(ctx context.Context) error {
+	primary := s.options.Standby
+	s.password = primary.password
+	return s.run(ctx, "pg_basebackup", []string{"PGPASSWORD=" + primary.password},
+		"--pgdata="+dataDir(s.Dir), "--host=127.0.0.1", "--port="+strconv.Itoa(primary.Port), "--username="+Superuser,
+		"--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync")
+}
+
+// run runs one of the server's programs as the account and waits for it.
+func (s *Server) run(ctx context.Context, name string, environ []string, args ...string) error {
+	cmd := exec.CommandContext(ctx, filepath.Join(s.BinDir, name), args...)
+	cmd.Env = append(s.environ(), environ...)
+	cmd.Dir = s.Dir
+	cmd.SysProcAttr = attributes(s.account, true)
+	out := &strings.Builder{}
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.WaitDelay = 5 * time.Second
+	p, err := startProcess(cmd)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	<-p.done
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s interrupted: %w", name, ctx.Err())
+	}
+	if p.err != nil {
+		return &ops.Failure{What: name + " failed", Detail: lastLines(out.String(), 8), State: []string{"nothing was left behind in " + s.Dir}, Err: p.err}
+	}
+	return nil
+}
+
+// environ is all a server program sees of the environment: what the caller has
+// in PG* variables must not steer it.
+func (s *Server) environ() []string {
+	return []string{"PATH=" + s.BinDir + ":/usr/local/bin:/usr/bin:/bin", "LC_ALL=C", "TZ=UTC", "HOME=" + s.Dir}
+}
+
+func freePort(ctx context.Context) (int, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp4", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("no free port on 127.0.0.1: %w", err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	return port, l.Close()
+}
+
+func lastLines(text string, n int) []string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return lines[max(0, len(lines)-n):]
+}
