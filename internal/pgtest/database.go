@@ -97,10 +97,11 @@ func name(kind string) string {
 var clipperTemplate = sync.OnceValues(func() (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	server, err := shared()
+	it, err := shared()
 	if err != nil {
 		return "", err
 	}
+	server := it.target
 	template := server.WithDatabase(name("template"))
 	if err := createDatabase(ctx, server, template.Database, "template0"); err != nil {
 		return "", err

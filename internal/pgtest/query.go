@@ -72,10 +72,14 @@ func QueryColumn[T any](t testing.TB, target config.Target, sql string, args ...
 }
 
 func dial(ctx context.Context, target config.Target) (*pgx.Conn, error) {
+	return dialAs(ctx, target, "pgtest")
+}
+
+func dialAs(ctx context.Context, target config.Target, application string) (*pgx.Conn, error) {
 	c, err := pgx.ParseConfig(target.ConnString())
 	if err != nil {
 		return nil, err
 	}
-	c.RuntimeParams["application_name"] = "pgtest"
+	c.RuntimeParams["application_name"] = application
 	return pgx.ConnectConfig(ctx, c)
 }

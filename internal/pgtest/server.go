@@ -2,20 +2,14 @@ package pgtest
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"os"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/clipper/clipperops/internal/config"
 	"github.com/clipper/clipperops/internal/ops"
 	"github.com/clipper/clipperops/internal/sandbox"
 )
-
-// URLVariable names the environment variable with the shared server's URL.
-const URLVariable = "CLIPPEROPS_TEST_DATABASE_URL"
 
 // startTimeout bounds starting a server.
 const startTimeout = 2 * time.Minute
@@ -35,24 +29,6 @@ func Settings() map[string]string {
 	}
 }
 
-// shared answers once per process.
-var shared = sync.OnceValues(func() (config.Target, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
-	defer cancel()
-	if url := os.Getenv(URLVariable); url != "" {
-		t, err := config.ParseTarget(url)
-		if err != nil {
-			return t, fmt.Errorf("%s: %w", URLVariable, err)
-		}
-		return t, nil
-	}
-	s, err := sandbox.StartServer(ctx, Options(nil))
-	if err != nil {
-		return config.Target{}, err
-	}
-	return s.Target("postgres"), nil
-})
-
 // Options are what servers for tests are started with, with more settings on top.
 func Options(settings map[string]string) sandbox.ServerOptions {
 	all := Settings()
@@ -60,22 +36,34 @@ func Options(settings map[string]string) sandbox.ServerOptions {
 	return sandbox.ServerOptions{Settings: all, Fast: true, Ephemeral: true, PathEnv: os.Getenv("PATH")}
 }
 
-// Shared returns the shared server's own database, as its superuser. Tests make
-// theirs with New.
-func Shared(t testing.TB) config.Target {
-	t.Helper()
-	target, err := shared()
-	if err != nil {
-		fatal(t, "no PostgreSQL for this test", err)
-	}
-	return target
-}
-
 // StartServer starts a server of the test's own, for restarts, kills and
 // standbys. It is stopped and removed at the end of the test.
 func StartServer(t testing.TB, settings map[string]string) *sandbox.Server {
 	t.Helper()
 	return start(t, Options(settings))
+}
+
+// Standby starts a streaming, read-only standby of a server from StartServer
+// and waits until it has caught up. It needs the server programs of this machine.
+func Standby(t testing.TB, primary *sandbox.Server) *sandbox.Server {
+	t.Helper()
+	o := Options(nil)
+	o.Standby = primary
+	s := start(t, o)
+	CatchUp(t, primary, s)
+	return s
+}
+
+// CatchUp waits until a standby has replayed all that its primary has written.
+func CatchUp(t testing.TB, primary, standby *sandbox.Server) {
+	t.Helper()
+	written := QueryValue[string](t, primary.Target("postgres"), "SELECT pg_current_wal_lsn()::text")
+	conn := Connect(t, standby.Target("postgres"))
+	Eventually(t, func() bool {
+		var there bool
+		err := conn.QueryRow(t.Context(), "SELECT pg_last_wal_replay_lsn() >= $1::text::pg_lsn", written).Scan(&there)
+		return err == nil && there
+	}, "the standby catches up")
 }
 
 func start(t testing.TB, o sandbox.ServerOptions) *sandbox.Server {
@@ -87,7 +75,7 @@ func start(t testing.TB, o sandbox.ServerOptions) *sandbox.Server {
 		fatal(t, "no PostgreSQL server for this test", err)
 	}
 	t.Cleanup(func() {
-		if err := s.Stop(context.WithoutCancel(ctx)); err != nil {
+		if err := s.Stop(context.Background()); err != nil {
 			t.Errorf("stopping the test's server: %v", err)
 		}
 	})

@@ -157,14 +157,19 @@ func settings(o ServerOptions) map[string]string {
 		"log_line_prefix":            "%m [%p] %q%u@%d %a ",
 	}
 	if o.Fast {
-		maps.Copy(all, map[string]string{
-			"fsync":              "off",
-			"full_page_writes":   "off",
-			"synchronous_commit": "off",
-			"max_wal_size":       "4GB",
-			"checkpoint_timeout": "30min",
-		})
+		maps.Copy(all, FastSettings())
 	}
 	maps.Copy(all, o.Settings)
 	return all
+}
+
+// FastSettings are the parameters that give up durability for speed.
+func FastSettings() map[string]string {
+	return map[string]string{
+		"fsync":              "off",
+		"full_page_writes":   "off",
+		"synchronous_commit": "off",
+		"max_wal_size":       "2GB",
+		"checkpoint_timeout": "30min",
+	}
 }
