@@ -29,20 +29,22 @@ func Interrupted(ctx context.Context, db Executor) ([]Entry, error) {
 	return entries, nil
 }
 
-// CloseInterrupted marks the killed runs as interrupted, found by foundBy (an
-// operator, or the id of a run), and returns their ids. Whether they are killed
-// is looked at again: a run that lives is never closed.
-func (l *Ledger) CloseInterrupted(ctx context.Context, foundBy string) ([]string, error) {
+// Interrupted is Interrupted over the ledger's own connection.
+func (l *Ledger) Interrupted(ctx context.Context) ([]Entry, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	rows, err := l.conn.Query(ctx, `
+	return Interrupted(ctx, l.conn)
+}
+
+// CloseInterrupted marks the killed runs as interrupted, found by foundBy (an
+// operator, or the id of a run). Whether they are killed is looked at again: a
+// run that lives is never closed.
+func (l *Ledger) CloseInterrupted(ctx context.Context, foundBy string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, err := l.conn.Exec(ctx, `
 		UPDATE clipperops.runs r
 		   SET finished = pg_catalog.clock_timestamp(), outcome = 'interrupted', found_by = $1
-		 WHERE r.finished IS NULL AND NOT (`+copied+`) AND `+gone+`
-		RETURNING r.id`, l.clean.line(foundBy, maxLabel))
-	if err != nil {
-		return nil, failed("close interrupted runs", err)
-	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	return ids, failed("close interrupted runs", err)
+		 WHERE r.finished IS NULL AND NOT (`+copied+`) AND `+gone, l.clean.line(foundBy, maxLabel))
+	return failed("close interrupted runs", err)
 }
