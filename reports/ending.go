@@ -18,10 +18,19 @@ func (l Layout) Header(run *ops.Run) []string {
 			parts = append(parts, p)
 		}
 	}
+	var text []word
 	for i, p := range parts {
-		parts[i] = Neutral(p)
+		if i > 0 {
+			text[len(text)-1].text += l.spell(" ·") // a line does not begin with a dot
+		}
+		for j, w := range words(l.Spell(p)) {
+			if i > 0 && j == 0 {
+				w.gap = " "
+			}
+			text = append(text, w)
+		}
 	}
-	return l.block(nil, 2, RoleFaint, words(l.spell(strings.Join(parts, " · "))), span{})
+	return l.block(nil, 2, RoleFaint, text, span{})
 }
 
 // Database shortens a redacted URL to what a person reads:
@@ -45,32 +54,56 @@ func Database(redacted string) string {
 	return text
 }
 
-// Conclusion composes the last word of a run, the mark of its outcome before its
-// first line. What the failure says anyway is left out.
+// Conclusion composes the last word of a run: its first line behind the mark of
+// the outcome, any line behind the mark it brings itself. What the failure says
+// anyway is left out.
 func (l Layout) Conclusion(run *ops.Run) []string {
-	status := statusOf(run.Outcome())
 	what := ""
 	if f := failureOf(run.Err); f != nil {
 		what = f.What
 	}
 	var lines []string
 	for _, text := range run.Conclusion {
-		if text = unmarked(text); text == what {
+		status, text := concluded(text)
+		if text == what {
 			continue
 		}
+		if status == "" && len(lines) == 0 {
+			status = conclusionStatus(run)
+		}
 		var head []span
-		if len(lines) == 0 {
+		if status != "" {
 			head = []span{{roleOf(status), l.Mark(status)}, {RolePlain, " "}}
 		}
-		lines = append(lines, l.block(head, 2, RolePlain, glue(words(l.one(text))), span{})...)
+		lines = append(lines, l.block(head, 2, RolePlain, glue(words(l.Spell(text))), span{})...)
 	}
 	return lines
 }
 
-// unmarked drops a mark that the text of a conclusion may begin with: the layout
-// has its own.
+// conclusionStatus is the status a conclusion stands for: that of the outcome,
+// but a flow that reached its end passed, whatever it was warned of on the way.
+func conclusionStatus(run *ops.Run) ops.Status {
+	if run.Outcome() == ops.OutcomeWarn && ShapeOf(run.Command) == ShapeFlow {
+		return ops.StatusPass
+	}
+	return statusOf(run.Outcome())
+}
+
+// concluded parts a line of a conclusion from the mark it may begin with.
+func concluded(text string) (ops.Status, string) {
+	text = strings.TrimSpace(text)
+	for _, s := range []ops.Status{ops.StatusPass, ops.StatusWarn, ops.StatusFail, ops.StatusSkip} {
+		if rest, ok := strings.CutPrefix(text, Layout{}.Mark(s)+" "); ok {
+			return s, strings.TrimSpace(rest)
+		}
+	}
+	return "", text
+}
+
+// unmarked is a line of a conclusion without its mark, where marks stand elsewhere.
 func unmarked(text string) string {
-	return strings.TrimLeft(strings.TrimSpace(text), "✓⚠✗– ")
+	_, text = concluded(text)
+	return text
 }
 
 func statusOf(o ops.Outcome) ops.Status {
@@ -98,10 +131,10 @@ func (l Layout) Files(run *ops.Run) []string {
 	var lines []string
 	for _, f := range append(files, reports...) {
 		label, path, _ := strings.Cut(f.text, ": ")
-		lines = append(lines, l.block([]span{{RoleFaint, l.one(label) + ":"}, {RolePlain, " "}}, 2, RolePlain, []word{{"", l.one(path)}}, span{})...)
+		lines = append(lines, l.block([]span{{RoleFaint, l.Spell(label) + ":"}, {RolePlain, " "}}, 2, RolePlain, []word{{"", l.Spell(path)}}, span{})...)
 	}
 	if len(lines) > 0 && run.ID != "" {
-		lines = append([]string{l.paint(RoleFaint, "run: ") + l.one(run.ID)}, lines...)
+		lines = append([]string{l.paint(RoleFaint, "run: ") + l.Spell(run.ID)}, lines...)
 	}
 	return lines
 }
@@ -177,7 +210,7 @@ func failureOf(err error) *ops.Failure {
 // true now, what to do next.
 func (l Layout) Failure(f *ops.Failure) []string {
 	mark := l.Mark(ops.StatusFail)
-	lines := l.block([]span{{RoleFail, mark}, {RolePlain, " "}}, 2, RolePlain, words(l.one(f.Error())), span{})
+	lines := l.block([]span{{RoleFail, mark}, {RolePlain, " "}}, 2, RolePlain, words(l.Spell(f.Error())), span{})
 	lines = append(lines, l.detail(4, detailOf(f))...)
 	for _, s := range f.State {
 		lines = append(lines, l.statement(s)...)
@@ -222,7 +255,7 @@ func (l Layout) detail(indent int, detail []string) []string {
 	var lines []string
 	for i := 0; i < len(text); i++ {
 		if i+1 < len(text) && isCaret(text[i+1]) {
-			code, caret := l.around(text[i], text[i+1], l.width()-indent)
+			code, caret := l.around(text[i], text[i+1], l.Columns()-indent)
 			lines = append(lines, margin+code, margin+l.paint(RoleFail, caret))
 			i++
 			continue

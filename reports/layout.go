@@ -72,7 +72,8 @@ func ShapeOf(command string) Shape {
 	return ShapeFlow
 }
 
-func (l Layout) width() int {
+// Columns is the width lines are set to: Width within reasonable bounds.
+func (l Layout) Columns() int {
 	if l.Width <= 0 {
 		return DefaultWidth
 	}
@@ -86,8 +87,9 @@ func (l Layout) paint(role Role, text string) string {
 	return l.Paint(role, text)
 }
 
-// one returns text from elsewhere as one harmless line.
-func (l Layout) one(s string) string { return l.spell(Neutral(s)) }
+// Spell returns text from elsewhere as one harmless line, in the characters the
+// layout allows.
+func (l Layout) Spell(s string) string { return l.spell(Neutral(s)) }
 
 // many returns text from elsewhere as harmless lines.
 func (l Layout) many(s string) []string {
@@ -154,7 +156,7 @@ func (l Layout) block(head []span, hang int, role Role, text []word, tail span) 
 		start += l.paint(s.role, s.text)
 		used += columns(s.text)
 	}
-	pieces := wrap(text, l.width()-used, l.width()-hang)
+	pieces := wrap(text, l.Columns()-used, l.Columns()-hang)
 	lines := make([]string, len(pieces))
 	for i, p := range pieces {
 		if i > 0 {
@@ -170,11 +172,11 @@ func (l Layout) block(head []span, hang int, role Role, text []word, tail span) 
 		return lines
 	}
 	painted := l.paint(tail.role, tail.text)
-	if gap := l.width() - used - columns(tail.text); gap >= 2 {
+	if gap := l.Columns() - used - columns(tail.text); gap >= 2 {
 		lines[len(lines)-1] += strings.Repeat(" ", gap) + painted
 		return lines
 	}
-	return append(lines, strings.Repeat(" ", max(hang, l.width()-columns(tail.text)))+painted)
+	return append(lines, strings.Repeat(" ", max(hang, l.Columns()-columns(tail.text)))+painted)
 }
 
 // Wrap sets neutralised text to the layout's width behind an indentation of so

@@ -13,33 +13,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestQuantitiesForPeople(t *testing.T) {
-	t.Parallel()
-	for d, want := range map[time.Duration]string{
-		0: "0 s", time.Microsecond: "0.01 s", 9 * time.Millisecond: "0.01 s", 94 * time.Millisecond: "0.09 s",
-		95 * time.Millisecond: "0.1 s", 400 * time.Millisecond: "0.4 s", 9940 * time.Millisecond: "9.9 s", 9960 * time.Millisecond: "10 s",
-		21 * time.Second: "21 s", 59600 * time.Millisecond: "1 min 00 s", 185 * time.Second: "3 min 05 s",
-		3599600 * time.Millisecond: "1 h 00 min", 62 * time.Minute: "1 h 02 min", 1500 * time.Hour: "1,500 h 00 min", -time.Second: "0 s",
-	} {
-		if got := Duration(d); got != want {
-			t.Errorf("Duration(%v) = %q, want %q", d, got, want)
-		}
-	}
-	for n, want := range map[int64]string{
-		0: "0 bytes", 1: "1 byte", 999: "999 bytes", 1000: "1.0 kB", 9_949: "9.9 kB", 9_950: "10 kB", 9_990: "10 kB",
-		212_000_000: "212 MB", 999_600: "1.0 MB", 1_900_000_000: "1.9 GB", 9_223_372_036_854_775_807: "9.2 EB",
-	} {
-		if got := Bytes(n); got != want {
-			t.Errorf("Bytes(%d) = %q, want %q", n, got, want)
-		}
-	}
-	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 18204: "18,204", -1234567: "-1,234,567"} {
-		if got := Count(n); got != want {
-			t.Errorf("Count(%d) = %q, want %q", n, got, want)
-		}
-	}
-}
-
 // TestNoLineIsWiderThanAsked guards against layouts that break on a phone: only
 // what must stay in one piece may be wider than the terminal.
 func TestNoLineIsWiderThanAsked(t *testing.T) {
@@ -164,7 +137,7 @@ func TestFindingsAreShownWhenTheyAreKnown(t *testing.T) {
 	if got := s.Flush(); len(got) != 1 || got[0] != "          ✓ 000049" {
 		t.Errorf("flushed %q", got)
 	}
-	if got := s.Note("000050 waits for a lock"); len(got) != 1 || got[0] != "          … 000050 waits for a lock" {
+	if got := s.Note(Layout{}, "000050 waits for a lock"); len(got) != 1 || got[0] != "          … 000050 waits for a lock" {
 		t.Errorf("noted %q", got)
 	}
 	if got := s.End(time.Second, nil); got != nil {
@@ -246,38 +219,25 @@ func TestACaretStaysUnderItsColumn(t *testing.T) {
 	}
 }
 
-func TestListsFitTheirWidth(t *testing.T) {
+func TestTheConclusionHasOneMark(t *testing.T) {
 	t.Parallel()
-	list := List{
-		Items:   []map[string]string{{"run": "01J"}},
-		Columns: []string{"when", "who", "command", "outcome"},
-		Rows: [][]string{
-			{"2026-02-13 03:15 UTC", "alice@ops1", "migrate --env production", "done in 27 s"},
-			{"2026-02-12 11:02 UTC", "bob\x1b[2J", "backup create", ""},
-		},
-		Empty: "no runs are recorded yet",
-	}
-	for _, width := range []int{40, 60, 80} {
-		var b bytes.Buffer
-		if err := list.Text(&b, Layout{Width: width}); err != nil {
-			t.Fatal(err)
-		}
-		golden(t, fmt.Sprintf("list-%d.txt", width), b.Bytes())
-	}
-	var b bytes.Buffer
-	if err := list.JSON(&b); err != nil {
-		t.Fatal(err)
-	}
-	golden(t, "list.json", b.Bytes())
-
-	b.Reset()
-	if err := (List{Empty: "no runs are recorded yet", Items: []string(nil)}).Text(&b, Layout{}); err != nil || b.String() != "no runs are recorded yet\n" {
-		t.Errorf("an empty list is %q, %v", b.String(), err)
-	}
-	for _, items := range []any{nil, []string(nil), []string{}} {
-		b.Reset()
-		if err := (List{Items: items}).JSON(&b); err != nil || !strings.Contains(b.String(), `"items": []`) {
-			t.Errorf("%#v is %s, %v", items, b.String(), err)
+	warning := check("db.connections", "headroom", ops.Warn("91 of 100 in use", "raise max_connections"))
+	for _, c := range []struct {
+		command, text string
+		results       []ops.Result
+		want          string
+	}{
+		{"preflight", "All pre-flight checks passed!", nil, "✓ All pre-flight checks passed!"},
+		{"preflight", "✓ All pre-flight checks passed!", nil, "✓ All pre-flight checks passed!"},
+		{"preflight", "Pre-flight checks passed with warnings.", []ops.Result{warning}, "⚠ Pre-flight checks passed with warnings."},
+		{"migrate", "All validation checks passed!", []ops.Result{warning}, "✓ All validation checks passed!"},
+		{"migrate", "⚠ Half of it is done.", nil, "⚠ Half of it is done."},
+	} {
+		s := newStage(t, c.command).step("database", 0, nil, c.results...)
+		s.run.Conclusion = []string{c.text, "Moderation system is ready for use."}
+		want := []string{c.want, "Moderation system is ready for use."}
+		if diff := cmp.Diff(want, (Layout{}).Conclusion(s.finish(nil))); diff != "" {
+			t.Errorf("%s, %q (-want +got):\n%s", c.command, c.text, diff)
 		}
 	}
 }

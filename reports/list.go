@@ -53,7 +53,7 @@ func (l List) lines(layout Layout) []string {
 		if l.Empty == "" {
 			return nil
 		}
-		return layout.block(nil, 2, RolePlain, words(layout.one(l.Empty)), span{})
+		return layout.block(nil, 2, RolePlain, words(layout.Spell(l.Empty)), span{})
 	}
 	widths := make([]int, len(l.Columns))
 	rows := append([][]string{l.Columns}, l.Rows...)
@@ -61,7 +61,7 @@ func (l List) lines(layout Layout) []string {
 		clean := make([]string, len(l.Columns))
 		for j := range clean {
 			if j < len(row) {
-				clean[j] = layout.one(row[j])
+				clean[j] = layout.Spell(row[j])
 			}
 			widths[j] = max(widths[j], columns(clean[j]))
 		}
@@ -72,7 +72,7 @@ func (l List) lines(layout Layout) []string {
 		total += n
 	}
 	// Not capped like prose: a wide terminal may hold a wide table.
-	if total <= max(layout.Width, layout.width()) {
+	if total <= max(layout.Width, layout.Columns()) {
 		return layout.table(rows, widths)
 	}
 	return layout.records(rows)

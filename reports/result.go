@@ -25,7 +25,7 @@ func (l Layout) result(head []span, indent int, r ops.Result, tail string, evide
 		summary = r.Title
 	}
 	head = append(head, span{roleOf(r.Status), mark}, span{RolePlain, " "})
-	lines := l.block(head, hang, RolePlain, words(l.one(summary)), span{RoleFaint, tail})
+	lines := l.block(head, hang, RolePlain, words(l.Spell(summary)), span{RoleFaint, tail})
 	inset := hang + 2
 	if evidence == belowText {
 		inset = hang
@@ -41,10 +41,10 @@ func (l Layout) result(head []span, indent int, r ops.Result, tail string, evide
 
 // evidence sets facts below a result, their values in one column where there is room.
 func (l Layout) evidence(indent int, facts []ops.Fact) []string {
-	room := l.width() - indent
+	room := l.Columns() - indent
 	column := 0
 	for _, f := range facts {
-		if n := columns(l.one(f.Name)); f.Value != "" && n <= room*3/5 {
+		if n := columns(l.Spell(f.Name)); f.Value != "" && n <= room*3/5 {
 			column = max(column, n)
 		}
 	}
@@ -57,22 +57,22 @@ func (l Layout) evidence(indent int, facts []ops.Fact) []string {
 
 func (l Layout) fact(indent, column int, f ops.Fact) []string {
 	margin := []span{{RolePlain, strings.Repeat(" ", indent)}}
-	name := l.one(f.Name)
+	name := l.Spell(f.Name)
 	switch {
 	case f.Value == "":
 		return l.block(margin, indent+2, RolePlain, words(name), span{})
 	case name == "":
 		return l.hanging(margin, indent, indent, l.many(f.Value))
 	}
-	if l.width() < narrow {
+	if l.Columns() < narrow {
 		column = columns(name)
 	}
 	name = pad(name, column) + "  "
 	hang := indent + columns(name)
-	if l.width() < narrow || l.width()-hang < 24 {
+	if l.Columns() < narrow || l.Columns()-hang < 24 {
 		hang = indent + 2
 	}
-	if indent+columns(name) > l.width() {
+	if indent+columns(name) > l.Columns() {
 		below := []span{{RolePlain, strings.Repeat(" ", hang)}}
 		return append(l.block(margin, hang, RolePlain, words(name), span{}), l.hanging(below, hang, hang, l.many(f.Value))...)
 	}

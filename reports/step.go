@@ -36,7 +36,7 @@ type StepLines struct {
 
 // Step begins the lines of a step.
 func (l Layout) Step(shape Shape, name string) *StepLines {
-	return &StepLines{layout: l, shape: shape, name: l.one(name)}
+	return &StepLines{layout: l, shape: shape, name: l.Spell(name)}
 }
 
 // Result takes a result in and returns the lines that can be shown now.
@@ -66,7 +66,7 @@ func (s *StepLines) Result(r ops.Result) []string {
 // tag is what stands at the right edge of a check: its id, and with Verbose how
 // long it took.
 func (s *StepLines) tag(r ops.Result) string {
-	id := s.layout.one(r.ID)
+	id := s.layout.Spell(r.ID)
 	if s.layout.Verbose && r.Took > 0 {
 		return strings.TrimSpace(id + "  " + pad(Duration(r.Took), 6))
 	}
@@ -133,7 +133,7 @@ func (s *StepLines) flushChecks(tail string) []string {
 	if len(checks) <= collapseAbove {
 		var lines []string
 		for _, r := range checks {
-			lines = append(lines, s.show(r, s.layout.one(r.ID), r.Status != ops.StatusPass)...)
+			lines = append(lines, s.show(r, s.layout.Spell(r.ID), r.Status != ops.StatusPass)...)
 		}
 		return lines
 	}
@@ -151,7 +151,7 @@ func (s *StepLines) flushChecks(tail string) []string {
 func (s *StepLines) show(r ops.Result, tail string, evidence bool) []string {
 	l := s.layout
 	s.blocks++
-	if s.shape == ShapeChecklist || l.width() < narrow {
+	if s.shape == ShapeChecklist || l.Columns() < narrow {
 		place := belowNothing
 		if evidence {
 			place = belowInset
@@ -173,10 +173,10 @@ func (s *StepLines) show(r ops.Result, tail string, evidence bool) []string {
 // nested returns the lines of a check below the count it is part of.
 func (s *StepLines) nested(r ops.Result) []string {
 	indent := stepColumn + 2
-	if s.shape == ShapeChecklist || s.layout.width() < narrow {
+	if s.shape == ShapeChecklist || s.layout.Columns() < narrow {
 		indent = 4
 	}
-	return s.layout.result([]span{{RolePlain, strings.Repeat(" ", indent)}}, indent, r, s.layout.one(r.ID), belowInset)
+	return s.layout.result([]span{{RolePlain, strings.Repeat(" ", indent)}}, indent, r, s.layout.Spell(r.ID), belowInset)
 }
 
 // left is the left column of a flow: the step's name the first time.
@@ -188,12 +188,12 @@ func (s *StepLines) left() span {
 	return span{RoleHeading, pad(s.name, stepColumn-1) + " "}
 }
 
-// Note returns the lines of something said while the step goes on.
-func (s *StepLines) Note(text string) []string {
-	l := s.layout
+// Note returns the lines of something said while the step goes on. It is set
+// in a layout of its own, because it may go to another place than the results.
+func (s *StepLines) Note(l Layout, text string) []string {
 	head := []span{{RolePlain, strings.Repeat(" ", stepColumn)}}
 	switch {
-	case s.shape == ShapeChecklist || l.width() < narrow:
+	case s.shape == ShapeChecklist || l.Columns() < narrow:
 		head = []span{{RolePlain, "  "}}
 	case !s.named:
 		head = []span{{RoleHeading, pad(s.name, stepColumn-1) + " "}}
@@ -203,7 +203,7 @@ func (s *StepLines) Note(text string) []string {
 	for _, h := range head {
 		hang += columns(h.text)
 	}
-	return l.block(head, hang, RolePlain, words(l.one(text)), span{})
+	return l.block(head, hang, RolePlain, words(l.Spell(text)), span{})
 }
 
 // tally renders counts: "45 passed, 1 warning, 1 failed, 1 skipped".

@@ -1,0 +1,189 @@
+package console
+
+import (
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/clipper/clipperops/internal/ops"
+	"github.com/clipper/clipperops/reports"
+)
+
+// logEvery is how often progress may add a line to a log, in the time of the events.
+const logEvery = 5 * time.Second
+
+// paceWindow is how far back the rate of something looks.
+const paceWindow = 20 * time.Second
+
+// moving is one thing that makes progress.
+type moving struct {
+	label   string
+	started time.Time
+	last    ops.Progress
+	samples []sample
+}
+
+type sample struct {
+	at   time.Time
+	done int64
+}
+
+// update takes a progress in.
+func (m *moving) update(p ops.Progress, at time.Time) {
+	if p.Done < m.last.Done {
+		m.samples, m.started = nil, at // it began anew
+	}
+	m.last = p
+	m.samples = append(m.samples, sample{at, p.Done})
+	for len(m.samples) > 2 && at.Sub(m.samples[1].at) >= paceWindow {
+		m.samples = m.samples[1:]
+	}
+}
+
+func (m *moving) finished() bool { return m.last.Total > 0 && m.last.Done >= m.last.Total }
+
+// rate is units a second, 0 while it cannot be told.
+func (m *moving) rate() float64 {
+	if len(m.samples) < 2 {
+		return 0
+	}
+	first, last := m.samples[0], m.samples[len(m.samples)-1]
+	took := last.at.Sub(first.at).Seconds()
+	if took < 0.5 || last.done <= first.done {
+		return 0
+	}
+	return float64(last.done-first.done) / took
+}
+
+// field is a part of a progress line; the one with the highest rank is left out
+// first where the line is too long.
+type field struct {
+	text string
+	rank int
+}
+
+func (m *moving) fields(step string, now time.Time, l reports.Layout) []field {
+	p := m.last
+	var out []field
+	if p.Label != "" && p.Label != step {
+		out = append(out, field{l.Spell(p.Label), 1})
+	}
+	amount, perSecond := amounts(p, m.rate())
+	if amount != "" {
+		out = append(out, field{amount, 2})
+	}
+	if p.Total > 0 {
+		out = append(out, field{reports.Count(min(100, p.Done*100/p.Total)) + " %", 4})
+	} else if elapsed := now.Sub(m.started); elapsed >= time.Second {
+		out = append(out, field{whole(elapsed), 3})
+	}
+	if perSecond != "" {
+		out = append(out, field{perSecond, 6})
+	}
+	if rate := m.rate(); rate > 0 && p.Total > p.Done {
+		left := time.Duration(float64(p.Total-p.Done) / rate * float64(time.Second))
+		out = append(out, field{whole(max(left.Round(time.Second), time.Second)) + " left", 5})
+	}
+	if p.Detail != "" {
+		out = append(out, field{l.Spell(p.Detail), 3})
+	}
+	return out
+}
+
+// whole renders a duration that is an estimate or still grows: no tenths.
+func whole(d time.Duration) string {
+	if d < 10*time.Second {
+		return reports.Count(int64(d/time.Second)) + " s"
+	}
+	return reports.Duration(d.Truncate(time.Second))
+}
+
+// amounts renders how much has been done, and the rate.
+func amounts(p ops.Progress, rate float64) (amount, perSecond string) {
+	render, noun := reports.Count, ""
+	switch p.Unit {
+	case ops.UnitBytes:
+		render = reports.Bytes
+	case "":
+	default:
+		noun = " " + string(p.Unit)
+	}
+	switch {
+	case p.Total > 0:
+		amount = render(p.Done) + " of " + render(p.Total) + noun
+	case p.Done > 0:
+		amount = render(p.Done) + noun
+	}
+	if rate >= 1 && p.Unit != ops.UnitFiles && p.Unit != "" {
+		perSecond = render(int64(rate)) + noun + "/s"
+	}
+	return amount, perSecond
+}
+
+// line renders the progress in at most width columns.
+func (m *moving) line(step string, width int, now time.Time, l reports.Layout) string {
+	fields := m.fields(step, now, l)
+	for {
+		texts := make([]string, len(fields))
+		worst := 0
+		for i, f := range fields {
+			texts[i] = f.text
+			if f.rank > fields[worst].rank {
+				worst = i
+			}
+		}
+		line := lead(step, l) + strings.Join(texts, "  ")
+		if utf8.RuneCountInString(line) <= width || len(fields) <= 1 {
+			return clip(line, width, l)
+		}
+		fields = append(fields[:worst], fields[worst+1:]...)
+	}
+}
+
+// lead is the step's name in the left column.
+func lead(step string, l reports.Layout) string {
+	name := l.Spell(step)
+	return name + strings.Repeat(" ", max(1, 10-utf8.RuneCountInString(name)))
+}
+
+// clip cuts a line to width, spelled for the terminal.
+func clip(line string, width int, l reports.Layout) string {
+	runes := []rune(line)
+	if len(runes) <= width {
+		return line
+	}
+	ellipsis := l.Ellipsis()
+	return string(runes[:max(0, width-utf8.RuneCountInString(ellipsis))]) + ellipsis
+}
+
+// progressLog turns progress into lines of a log: few, and never two in a row
+// that say the same.
+type progressLog struct {
+	layout reports.Layout
+	step   string
+	said   time.Time
+	things []*moving
+}
+
+// line takes a progress in and returns the lines to print, mostly none.
+func (g *progressLog) line(p ops.Progress, at time.Time) []string {
+	var m *moving
+	m, g.things = find(g.things, p.Label, at)
+	m.update(p, at)
+	if at.Sub(g.said) < logEvery {
+		return nil
+	}
+	g.said = at
+	return []string{m.line(g.step, g.layout.Columns(), at, g.layout)}
+}
+
+// find returns the thing with the label, added where it is new.
+func find(things []*moving, label string, at time.Time) (*moving, []*moving) {
+	for _, m := range things {
+		if m.label == label {
+			return m, things
+		}
+	}
+	m := &moving{label: label, started: at}
+	return m, append(things, m)
+}
