@@ -47,11 +47,28 @@ func (k keyword) complaint(text string, show bool) string {
 		if n, err := strconv.ParseUint(text, 10, 32); err != nil || n > 86400 {
 			return fmt.Sprintf("has a connect_timeout%s that is not a number of seconds from 0 to 86400", what)
 		}
+	case "require_auth":
+		if !validAuthMethods(text) {
+			return fmt.Sprintf("has a require_auth%s that is not a list of methods, all or none of them with \"!\"", what)
+		}
 	}
 	if k.values != nil && !slices.Contains(k.values, text) {
 		return fmt.Sprintf("has the unknown %s%s%s; it may be %s", k.name, what, didYouMean(text, k.values), strings.Join(k.values, ", "))
 	}
 	return ""
+}
+
+// validAuthMethods checks a value of require_auth, e.g. "scram-sha-256" or "!password,!none".
+func validAuthMethods(text string) bool {
+	methods := strings.Split(text, ",")
+	for i, m := range methods {
+		name, negated := strings.CutPrefix(m, "!")
+		if !slices.Contains([]string{"password", "md5", "gss", "sspi", "scram-sha-256", "oauth", "none"}, name) ||
+			negated != strings.HasPrefix(methods[0], "!") || slices.Contains(methods[:i], m) {
+			return false
+		}
+	}
+	return true
 }
 
 func parsePort(text string) (port uint16, ok bool) {

@@ -27,7 +27,8 @@ func parseConnInfo(s string) (info connInfo, complaints []string) {
 		return connInfo{}, []string{complaint}
 	}
 	info.stated = make(map[string]string, len(pairs))
-	secretive := false
+	// A name may be repeated only where it cannot be a piece of the password.
+	secretive := schemeRE.FindString(s) == "" || !strings.Contains(s, "@")
 	for _, p := range pairs {
 		secretive = secretive || p.key == kwPassword
 	}
@@ -66,7 +67,8 @@ func splitConnString(s string) (pairs []pair, complaint string) {
 }
 
 // take checks one parameter and files it. With secretive set, a name that is
-// not known is not repeated: in "password=two words=x" it is part of the password.
+// not known is not repeated: in "password=two words=x" it may be part of the
+// password, and in "postgres://u:p?w=x" too.
 func (info *connInfo) take(p pair, secretive bool) (complaint string) {
 	if p.key == "ssl" && p.text == "true" { // libpq's alias for JDBC URLs
 		p = pair{kwSSLMode, "require"}

@@ -61,15 +61,15 @@ var sslModes = []string{"disable", "allow", "prefer", "require", "verify-ca", "v
 var protocolVersions = []string{"3.0", "3.2", "latest"}
 
 var keywords = []keyword{
-	{name: kwHost, env: "PGHOST"},
-	{name: kwPort, env: "PGPORT"},
-	{name: kwUser, env: "PGUSER"},
-	{name: kwPassword, env: "PGPASSWORD"},
-	{name: kwDatabase, env: "PGDATABASE"},
-	{name: kwSSLMode, env: "PGSSLMODE", values: sslModes},
-	{name: kwSSLRootCert, env: "PGSSLROOTCERT"},
-	{name: kwSSLCert, env: "PGSSLCERT"},
-	{name: kwSSLKey, env: "PGSSLKEY"},
+	{name: kwHost, env: "PGHOST", use: useTarget},
+	{name: kwPort, env: "PGPORT", use: useTarget},
+	{name: kwUser, env: "PGUSER", use: useTarget},
+	{name: kwPassword, env: "PGPASSWORD", use: useTarget},
+	{name: kwDatabase, env: "PGDATABASE", use: useTarget},
+	{name: kwSSLMode, env: "PGSSLMODE", use: useTarget, values: sslModes},
+	{name: kwSSLRootCert, env: "PGSSLROOTCERT", use: useTarget},
+	{name: kwSSLCert, env: "PGSSLCERT", use: useTarget},
+	{name: kwSSLKey, env: "PGSSLKEY", use: useTarget},
 
 	{name: kwService, env: "PGSERVICE", use: useLookup},
 	{name: kwServiceFile, env: "PGSERVICEFILE", use: useLookup},

@@ -17,12 +17,18 @@ func suggest(word string, candidates []string) string {
 			best, bestDistance = c, d
 		}
 	}
-	if best != "" {
+	if best != "" || len(word) < 3 {
 		return best
 	}
-	for _, c := range candidates {
-		if len(c) >= 4 && strings.Contains(word, c) { // username, db_host
-			return c
+	for _, alike := range []func(word, candidate string) bool{
+		func(word, c string) bool { return strings.HasPrefix(c, word) },                // prod
+		func(word, c string) bool { return len(c) >= 4 && strings.HasPrefix(word, c) }, // username
+		func(word, c string) bool { return len(c) >= 4 && strings.Contains(word, c) },  // db_host
+	} {
+		for _, c := range candidates {
+			if alike(word, c) {
+				return c
+			}
 		}
 	}
 	return ""

@@ -126,16 +126,16 @@ func (w *yamlWalk) visit(n ast.Node, s section, path string) {
 	mapping, ok := n.(ast.MapNode)
 	switch {
 	case n.Type() == ast.AliasType || n.Type() == ast.AnchorType:
-		w.complain(n, "%s uses an anchor or alias, which is not supported", place(path))
+		w.complain(n, "%s uses an anchor or alias, which is not supported", pathOrFile(path))
 		return
 	case !ok:
-		w.complain(n, "%s must be a mapping of keys to values", place(path))
+		w.complain(n, "%s must be a mapping of keys to values", pathOrFile(path))
 		return
 	}
 	for iter := mapping.MapRange(); iter.Next(); {
 		key := iter.Key()
 		if key.Type() != ast.StringType {
-			w.complain(key, "%s has a key that is not plain text", place(path))
+			w.complain(key, "%s has a key that is not plain text", pathOrFile(path))
 			continue
 		}
 		name := key.(*ast.StringNode).Value
@@ -156,7 +156,7 @@ func (w *yamlWalk) visit(n ast.Node, s section, path string) {
 func (w *yamlWalk) scalar(n ast.Node, path string) {
 	switch n := n.(type) {
 	case *ast.NullNode:
-		w.complain(n, "%s has no value", place(path))
+		w.complain(n, "%s has no value", pathOrFile(path))
 	case *ast.StringNode:
 		w.keep(n, path, n.Value)
 	case *ast.LiteralNode:
@@ -164,9 +164,9 @@ func (w *yamlWalk) scalar(n ast.Node, path string) {
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
 		w.keep(n, path, n.GetToken().Value) // as written: 0123 may be a password
 	case *ast.AliasNode, *ast.AnchorNode, *ast.TagNode:
-		w.complain(n, "%s begins with a character that YAML gives a meaning; put it in single quotes", place(path))
+		w.complain(n, "%s begins with a character that YAML gives a meaning; put it in single quotes", pathOrFile(path))
 	default:
-		w.complain(n, "%s must be a single value", place(path))
+		w.complain(n, "%s must be a single value", pathOrFile(path))
 	}
 }
 
@@ -174,7 +174,7 @@ func (w *yamlWalk) keep(n ast.Node, path, text string) {
 	w.values[path] = yamlValue{text: text, line: n.GetToken().Position.Line}
 }
 
-func place(path string) string {
+func pathOrFile(path string) string {
 	if path == "" {
 		return "the file"
 	}

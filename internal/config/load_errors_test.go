@@ -1,0 +1,317 @@
+package config
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+func TestSourcesOfOneLevelThatDisagreeAreBothNamed(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		environ      []string
+		dotenv, yaml string
+		want         []string
+	}{
+		"everything": {
+			environ: []string{
+				"DATABASE_URL=postgres://u:c4nary@h:1/d?sslmode=require", "DB_HOST=h2", "DB_PORT=2", "DB_USER=u2", "DB_PASSWORD=c4nary2",
+				"DB_NAME=d2", "DB_SSLMODE=verify-full",
+			},
+			want: []string{
+				`environment DB_NAME says database.name "d2", but environment DATABASE_URL says database.name "d"`,
+				`environment DB_HOST says database.host "h2", but environment DATABASE_URL says database.host "h"`,
+				"environment DB_PASSWORD says database.password ***, but environment DATABASE_URL says database.password ***",
+				`environment DB_PORT says database.port "2", but environment DATABASE_URL says database.port "1"`,
+				`environment DB_SSLMODE says database.sslmode "verify-full", but environment DATABASE_URL says database.sslmode "require"`,
+				`environment DB_USER says database.user "u2", but environment DATABASE_URL says database.user "u"`,
+			},
+		},
+		"a port that the URL implies": {
+			dotenv: "DATABASE_URL=postgres://u@h/d\nDB_PORT=6432\n",
+			want:   []string{`.env DB_PORT (line 2) says database.port "6432", but .env DATABASE_URL (line 1) gives no port, which means 5432`},
+		},
+		"yaml": {
+			yaml: "environments:\n  staging:\n    database:\n      url: postgres://u@h/d\n      host: h2\n      password: c4nary\n      password_file: x\n",
+			want: []string{
+				`clipperops.yaml database.host (line 5) says database.host "h2", but clipperops.yaml database.url (line 4) says database.host "h"`,
+				"clipperops.yaml database.password (line 6) says database.password ***, but clipperops.yaml database.password_file (line 7) says database.password ***",
+			},
+		},
+		"a key that stands twice": {
+			dotenv: "DB_HOST=h\nDB_NAME=d\nDB_HOST=h2\n",
+			want:   []string{".env DB_HOST (line 1) stands again in line 3, with another value"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlace(t, tc.environ...).write(".env", tc.dotenv)
+			if tc.yaml != "" {
+				p.write("clipperops.yaml", tc.yaml)
+				p.write("x", "c4nary")
+			}
+			if diff := cmp.Diff(tc.want, p.problems()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestSourcesThatAgreeOrAreOverriddenAreNoConflict(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, "DATABASE_URL=postgres://u:p@db/d", "DB_HOST=DB", "DB_PORT=05432", "DB_PASSWORD=p", "DB_SSLMODE=require")
+	if c := p.load(); c.Target.String() != "u@db:5432/d" && c.Target.String() != "u@DB:5432/d" {
+		t.Errorf("target %s", c.Target)
+	}
+	p = newPlace(t).write(".env", "DATABASE_URL=postgres://u:p@db/d\nDB_HOST=localhost\nDB_USER=x\nDB_NAME=y\nDB_PORT=junk\n")
+	p.Flags.DatabaseURL = "postgres://a@b/c"
+	if c := p.load(); c.Target.String() != "a@b:5432/c" {
+		t.Errorf("target %s", c.Target)
+	}
+}
+
+func TestBadValuesAreAllReportedTogether(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, "DB_HOST=", "DB_PORT=54x2", "DB_NAME= d", "DB_USER=u\t", "DB_SSLMODE=requrie", "BACKUP_DIR=", "ENVIRONMENT=stagging", "PGCONNECT_TIMEOUT=1.5")
+	p.write("clipperops.yaml", "environments:\n  staging:\n    databse: {}\n    backup_dirs: x\n")
+	p.Flags.EnvFile = "missing.env"
+	want := []string{
+		filepath.Join(p.Dir, "missing.env") + " cannot be read: no such file or directory",
+		`clipperops.yaml: line 3, column 5: unknown key "databse"; did you mean database?`,
+		`clipperops.yaml: line 4, column 5: unknown key "backup_dirs"; did you mean backup_dir?`,
+		`environment ENVIRONMENT: unknown environment "stagging"; did you mean staging?`,
+		"environment BACKUP_DIR leaves backup_dir empty",
+		"environment DB_NAME has white space around the value of dbname",
+		"environment DB_HOST leaves host empty",
+		`environment DB_PORT has a port "54x2" that is not a number from 1 to 65535`,
+		`environment DB_SSLMODE has the unknown sslmode "requrie"; did you mean require?; it may be disable, allow, prefer, require, verify-ca, verify-full`,
+		"environment DB_USER has white space around the value of user",
+		`PGCONNECT_TIMEOUT has a connect_timeout "1.5" that is not a number of seconds from 0 to 86400`,
+	}
+	if diff := cmp.Diff(want, p.problems()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestSingleBadValues(t *testing.T) {
+	t.Parallel()
+	const base = "DATABASE_URL=postgres://u@h/d"
+	for name, tc := range map[string]struct {
+		environ []string
+		files   map[string]string
+		want    string
+	}{
+		"empty DATABASE_URL": {environ: []string{"DATABASE_URL="}, want: "environment DATABASE_URL is empty"},
+		"other scheme":       {environ: []string{"DATABASE_URL=mysql://u@h/d"}, want: "environment DATABASE_URL has the scheme mysql://; it must be postgres:// or postgresql://"},
+		"port out of range":  {environ: []string{"DB_HOST=h", "DB_NAME=d", "DB_PORT=65536"}, want: `environment DB_PORT has a port "65536" that is not a number from 1 to 65535`},
+		"port with host":     {environ: []string{"DB_HOST=h:1", "DB_NAME=d"}, want: `environment DB_HOST has a host with a ":" that is not an IPv6 address; the port stands apart`},
+		"URL as host":        {environ: []string{"DB_HOST=postgres://u:c4nary@h/d", "DB_NAME=d"}, want: "environment DB_HOST has a URL as its host"},
+		"malformed .env":     {files: map[string]string{".env": "A=1\nDB_PASSWORD='c4nary\n"}, want: ".env: line 2 opens a quote that is never closed"},
+		"unsupported":        {environ: []string{base, "PGHOSTADDR=10.0.0.1"}, want: "PGHOSTADDR sets hostaddr, which is not supported: give the address as the host"},
+		"service not found":  {environ: []string{base, "PGSERVICE=nope"}, want: `PGSERVICE names the service "nope", which no service file defines`},
+		"password file missing": {
+			files: map[string]string{"clipperops.yaml": "environments:\n  staging:\n    database: {host: h, name: d, password_file: /does/not/exist}\n"},
+			want:  "clipperops.yaml database.password_file (line 3): /does/not/exist cannot be read: no such file or directory",
+		},
+		"password file of two lines": {
+			files: map[string]string{"clipperops.yaml": "environments:\n  staging:\n    database: {host: h, name: d, password_file: p}\n", "p": "a\nb\n"},
+			want:  "clipperops.yaml database.password_file (line 3) names a file of more than one line",
+		},
+		"password file empty": {
+			files: map[string]string{"clipperops.yaml": "environments:\n  staging:\n    database: {host: h, name: d, password_file: p}\n", "p": "\n"},
+			want:  "clipperops.yaml database.password_file (line 3) names an empty file",
+		},
+		"certificate missing": {environ: []string{base + "?sslrootcert=/does/not/exist"}, want: "environment DATABASE_URL gives an sslrootcert that is not there: /does/not/exist"},
+		"certificate without key": {
+			environ: []string{base + "?sslcert=/dev/null"}, want: "sslcert and sslkey belong together, but only one of them is set",
+		},
+		"verify-ca without a root": {environ: []string{base + "?sslmode=verify-ca"}, want: "sslmode verify-ca needs sslrootcert, the certificate of the authority to trust"},
+		"system with a weak mode":  {environ: []string{base + "?sslmode=require&sslrootcert=system"}, want: "environment DATABASE_URL says sslmode require, but sslrootcert=system needs verify-full"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlace(t, tc.environ...)
+			for file, body := range tc.files {
+				p.write(file, body)
+			}
+			if diff := cmp.Diff([]string{tc.want}, p.problems()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestABrokenURLThatIsNotNeededIsOnlyAWarning(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t).write(".env", "DATABASE_URL=prisma://c4nary\n")
+	p.Flags.DatabaseURL = "postgres://u@h/d"
+	want := []string{".env DATABASE_URL (line 1) has the scheme prisma://; it must be postgres:// or postgresql://; it is not used, because a higher source gives the whole database"}
+	if diff := cmp.Diff(want, p.load().Warnings); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	t.Parallel()
+	const yamlPassword = "environments:\n  staging:\n    database: {host: localhost, name: d, password: p}\n"
+	for name, tc := range map[string]struct {
+		prepare func(*place)
+		want    string // a part of the only warning; "" for none
+	}{
+		"password in the flag":            {func(p *place) { p.Flags.DatabaseURL = "postgres://u:p@h/d" }, "the password in --database-url can be seen by every user of this machine"},
+		"no password in the flag":         {func(p *place) { p.Flags.DatabaseURL = "postgres://u@h/d" }, ""},
+		"yaml with password, open to all": {func(p *place) { p.writeMode(yamlName, yamlPassword, 0o644) }, "clipperops.yaml holds a password and can be read by every user"},
+		"yaml with password, closed":      {func(p *place) { p.writeMode(yamlName, yamlPassword, 0o640) }, ""},
+		"yaml without password, open to all": {
+			func(p *place) {
+				p.writeMode(yamlName, strings.Replace(yamlPassword, "password: p", "user: u", 1), 0o644)
+			}, "",
+		},
+		"staging .env open to all": {func(p *place) { p.writeMode(".env", "DB_HOST=localhost\nDB_NAME=d\nDB_PASSWORD=p\n", 0o644) }, ""},
+		"production .env open to all": {
+			func(p *place) {
+				p.writeMode(".env", "ENVIRONMENT=prod\nDB_HOST=localhost\nDB_NAME=d\nDB_PASSWORD=p\nDB_SSLMODE=prefer\n", 0o644)
+			}, ".env holds a password and can be read by every user",
+		},
+		"a dollar that godotenv expands": {
+			func(p *place) { p.write(".env", "DB_HOST=localhost\nDB_NAME=d\nDB_PASSWORD=p$SECRET\n") }, "(line 3) has a $ that is taken for a variable",
+		},
+		"a password that ends in a line break": {
+			func(p *place) { p.Environ = []string{"DB_HOST=localhost", "DB_NAME=d", "DB_PASSWORD=p\n"} }, "environment DB_PASSWORD ends in a line break",
+		},
+		"another tool's variable": {func(p *place) { p.Environ = []string{"DB_URL=postgres://u:c4nary@h/d"} }, "environment DB_URL is not read; did you mean DATABASE_URL?"},
+		"a slip of a key":         {func(p *place) { p.Environ = []string{"DB_HSOT=x", "DB_HOSTS=x", "DB_MAX_CONNS=3"} }, "environment DB_HOSTS is not read; did you mean DB_HOST?"},
+		"another ending":          {func(p *place) { p.write("clipperops.yml", "x: 1") }, "clipperops.yml is not read; the name is clipperops.yaml"},
+		"unencrypted staging": {
+			func(p *place) { p.Environ = []string{"DATABASE_URL=postgres://u@h/d?sslmode=prefer"} },
+			"sslmode prefer (environment DATABASE_URL) may leave the connection to h unencrypted",
+		},
+		"pgpass others may read": {
+			func(p *place) {
+				p.Environ = []string{"DATABASE_URL=postgres://u@h/d"}
+				p.writeMode("~/.pgpass", "*:*:*:*:c4nary", 0o640)
+			},
+			"password file ~/.pgpass is ignored, as libpq ignores it: others may read it; chmod 600 ~/.pgpass",
+		},
+		"pgpass not needed": {
+			func(p *place) {
+				p.Environ = []string{"DATABASE_URL=postgres://u:p@h/d"}
+				p.writeMode("~/.pgpass", "*:*:*:*:c4nary", 0o640)
+			}, "",
+		},
+		"PGPASSFILE missing": {
+			func(p *place) { p.Environ = []string{"DATABASE_URL=postgres://u@h/d", "PGPASSFILE=/does/not/exist"} }, "password file /does/not/exist cannot be read",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlace(t)
+			tc.prepare(p)
+			got := p.load().Warnings
+			if tc.want == "" && len(got) > 0 || tc.want != "" && (len(got) != 1 || !strings.Contains(got[0], tc.want)) {
+				t.Errorf("warnings %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestSSLModeRules(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		env, host, mode string
+		want            string // the resolved mode, or a part of the problem
+	}{
+		{"staging", "db.internal", "", "require"},
+		{"development", "db.internal", "", "require"},
+		{"staging", "localhost", "", "prefer"},
+		{"development", "/tmp", "", "prefer"},
+		{"staging", "db.internal", "disable", "disable"},
+		{"production", "db.internal", "", "production needs an explicit sslmode for db.internal"},
+		{"production", "localhost", "", "production needs an explicit sslmode for localhost"},
+		{"production", "localhost", "disable", "disable"},
+		{"production", "/tmp", "disable", "disable"},
+		{"production", "db.internal", "disable", "production does not allow it"},
+		{"production", "db.internal", "allow", "production does not allow it"},
+		{"production", "db.internal", "prefer", "production does not allow it"},
+		{"production", "db.internal", "require", "require"},
+		{"production", "db.internal", "verify-full", "verify-full"},
+	} {
+		p := newPlace(t, "DB_HOST="+tc.host, "DB_NAME=d", "ENVIRONMENT="+tc.env)
+		if tc.mode != "" {
+			p.Environ = append(p.Environ, "PGSSLMODE="+tc.mode) // any level is explicit
+		}
+		c, err := Load(p.Sources)
+		if err != nil {
+			if !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("%+v: %v", tc, err)
+			}
+			continue
+		}
+		if c.Target.SSLMode != tc.want {
+			t.Errorf("%+v: sslmode %s", tc, c.Target.SSLMode)
+		}
+	}
+	p := newPlace(t, "DATABASE_URL=postgres://u@h/d?sslrootcert=system", "ENVIRONMENT=production")
+	if c := p.load(); c.Target.SSLMode != "verify-full" || c.Target.SSLRootCert != "system" {
+		t.Errorf("%#v", c.Target)
+	}
+}
+
+func TestLibpqSourcesFillWhatNothingElseStates(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, "PGSERVICE=clipper", "PGPORT=1", "PGUSER=pg", "PGHOST=pg", "PGAPPNAME=x").
+		write("~/.pg_service.conf", "# services\n[other]\nhost=x\n[clipper]\nhost=svc\ndbname=svc\nsslmode=require\nkeepalives=1\n").
+		write("~/.pgpass", "# c\nsvc:2:*:pg:wrong\nsvc:1:svc:pg:p\\:w\\\\d\n*:*:*:*:other\n").
+		write(".env", "PGPORT=9\nPGCONNECT_TIMEOUT=4\n").
+		write("~/.postgresql/root.crt", "").write("~/.postgresql/postgresql.crt", "").write("~/.postgresql/postgresql.key", "")
+	c := p.load()
+	want := Target{
+		Host: "svc", Port: 1, User: "pg", Password: `p:w\d`, Database: "svc", SSLMode: "require", Params: map[string]string{"connect_timeout": "4"},
+		SSLRootCert: filepath.Join(p.Home, ".postgresql/root.crt"),
+		SSLCert:     filepath.Join(p.Home, ".postgresql/postgresql.crt"), SSLKey: filepath.Join(p.Home, ".postgresql/postgresql.key"),
+	}
+	if diff := cmp.Diff(want, c.Target, revealSecrets); diff != "" {
+		t.Error(diff)
+	}
+	for key, want := range map[string]string{
+		"database.host":                    "svc <- service clipper",
+		"database.user":                    "pg <- PGUSER",
+		"database.password":                "*** <- pgpass ~/.pgpass",
+		"database.params.connect_timeout":  "4 <- .env PGCONNECT_TIMEOUT (line 2)",
+		"database.params.application_name": `"x" <- PGAPPNAME, not used`,
+		"database.sslrootcert":             want.SSLRootCert + " <- default (~/.postgresql/root.crt)",
+	} {
+		if got := c.source(key); got != want {
+			t.Errorf("%s: %s, want %s", key, got, want)
+		}
+	}
+}
+
+func TestServiceAndPasswordFilesThatAConnectionStringNames(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, "DATABASE_URL=service=s passfile=pp dbname=d", "PGSERVICEFILE=ignored", "PGSYSCONFDIR=/").
+		write("services", "[s]\nhost=/run/pg\nuser=u\n").write("pp", "localhost:5432:d:u:x\n")
+	p.Environ[1] = "PGSERVICEFILE=services"
+	c := p.load()
+	if c.Target.String() != "u@/run/pg:5432/d" || c.Target.Password.Reveal() != "x" {
+		t.Errorf("%s with %q", c.Target, c.Target.Password.Reveal())
+	}
+}
+
+func TestMalformedServiceFiles(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string][]string{
+		"[s]\nc4nary\n":             {"is malformed: unable to parse line 2"},
+		"[s]\nhots=h\n":             {`service s has an unknown parameter "hots"; did you mean host?`},
+		"[s]\nservice=t\nport=x\n":  {"service s refers to another service, which is not allowed", `service s has a port "x" that is not a number from 1 to 65535`},
+		"[s]\nsslpassword=c4nary\n": {"service s sets sslpassword, which is not supported"},
+	} {
+		got := newPlace(t, "PGSERVICE=s", "DB_NAME=d", "DB_HOST=h").write("~/.pg_service.conf", body).problems()
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty(), cmp.Comparer(func(a, b string) bool { return strings.Contains(a, b) || strings.Contains(b, a) })); diff != "" {
+			t.Errorf("%q\n%s", body, diff)
+		}
+	}
+}
