@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 func TestSourcesOfOneLevelThatDisagreeAreBothNamed(t *testing.T) {
@@ -215,103 +214,5 @@ func TestWarnings(t *testing.T) {
 				t.Errorf("warnings %q, want %q", got, tc.want)
 			}
 		})
-	}
-}
-
-func TestSSLModeRules(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct {
-		env, host, mode string
-		want            string // the resolved mode, or a part of the problem
-	}{
-		{"staging", "db.internal", "", "require"},
-		{"development", "db.internal", "", "require"},
-		{"staging", "localhost", "", "prefer"},
-		{"development", "/tmp", "", "prefer"},
-		{"staging", "db.internal", "disable", "disable"},
-		{"production", "db.internal", "", "production needs an explicit sslmode for db.internal"},
-		{"production", "localhost", "", "production needs an explicit sslmode for localhost"},
-		{"production", "localhost", "disable", "disable"},
-		{"production", "/tmp", "disable", "disable"},
-		{"production", "db.internal", "disable", "production does not allow it"},
-		{"production", "db.internal", "allow", "production does not allow it"},
-		{"production", "db.internal", "prefer", "production does not allow it"},
-		{"production", "db.internal", "require", "require"},
-		{"production", "db.internal", "verify-full", "verify-full"},
-	} {
-		p := newPlace(t, "DB_HOST="+tc.host, "DB_NAME=d", "ENVIRONMENT="+tc.env)
-		if tc.mode != "" {
-			p.Environ = append(p.Environ, "PGSSLMODE="+tc.mode) // any level is explicit
-		}
-		c, err := Load(p.Sources)
-		if err != nil {
-			if !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("%+v: %v", tc, err)
-			}
-			continue
-		}
-		if c.Target.SSLMode != tc.want {
-			t.Errorf("%+v: sslmode %s", tc, c.Target.SSLMode)
-		}
-	}
-	p := newPlace(t, "DATABASE_URL=postgres://u@h/d?sslrootcert=system", "ENVIRONMENT=production")
-	if c := p.load(); c.Target.SSLMode != "verify-full" || c.Target.SSLRootCert != "system" {
-		t.Errorf("%#v", c.Target)
-	}
-}
-
-func TestLibpqSourcesFillWhatNothingElseStates(t *testing.T) {
-	t.Parallel()
-	p := newPlace(t, "PGSERVICE=clipper", "PGPORT=1", "PGUSER=pg", "PGHOST=pg", "PGAPPNAME=x").
-		write("~/.pg_service.conf", "# services\n[other]\nhost=x\n[clipper]\nhost=svc\ndbname=svc\nsslmode=require\nkeepalives=1\n").
-		write("~/.pgpass", "# c\nsvc:2:*:pg:wrong\nsvc:1:svc:pg:p\\:w\\\\d\n*:*:*:*:other\n").
-		write(".env", "PGPORT=9\nPGCONNECT_TIMEOUT=4\n").
-		write("~/.postgresql/root.crt", "").write("~/.postgresql/postgresql.crt", "").write("~/.postgresql/postgresql.key", "")
-	c := p.load()
-	want := Target{
-		Host: "svc", Port: 1, User: "pg", Password: `p:w\d`, Database: "svc", SSLMode: "require", Params: map[string]string{"connect_timeout": "4"},
-		SSLRootCert: filepath.Join(p.Home, ".postgresql/root.crt"),
-		SSLCert:     filepath.Join(p.Home, ".postgresql/postgresql.crt"), SSLKey: filepath.Join(p.Home, ".postgresql/postgresql.key"),
-	}
-	if diff := cmp.Diff(want, c.Target, revealSecrets); diff != "" {
-		t.Error(diff)
-	}
-	for key, want := range map[string]string{
-		"database.host":                    "svc <- service clipper",
-		"database.user":                    "pg <- PGUSER",
-		"database.password":                "*** <- pgpass ~/.pgpass",
-		"database.params.connect_timeout":  "4 <- .env PGCONNECT_TIMEOUT (line 2)",
-		"database.params.application_name": `"x" <- PGAPPNAME, not used`,
-		"database.sslrootcert":             want.SSLRootCert + " <- default (~/.postgresql/root.crt)",
-	} {
-		if got := c.source(key); got != want {
-			t.Errorf("%s: %s, want %s", key, got, want)
-		}
-	}
-}
-
-func TestServiceAndPasswordFilesThatAConnectionStringNames(t *testing.T) {
-	t.Parallel()
-	p := newPlace(t, "DATABASE_URL=service=s passfile=pp dbname=d", "PGSERVICEFILE=ignored", "PGSYSCONFDIR=/").
-		write("services", "[s]\nhost=/run/pg\nuser=u\n").write("pp", "localhost:5432:d:u:x\n")
-	p.Environ[1] = "PGSERVICEFILE=services"
-	c := p.load()
-	if c.Target.String() != "u@/run/pg:5432/d" || c.Target.Password.Reveal() != "x" {
-		t.Errorf("%s with %q", c.Target, c.Target.Password.Reveal())
-	}
-}
-
-func TestMalformedServiceFiles(t *testing.T) {
-	t.Parallel()
-	for body, want := range map[string][]string{
-		"[s]\nc4nary\n":             {"is malformed: unable to parse line 2"},
-		"[s]\nhots=h\n":             {`service s has an unknown parameter "hots"; did you mean host?`},
-		"[s]\nservice=t\nport=x\n":  {"service s refers to another service, which is not allowed", `service s has a port "x" that is not a number from 1 to 65535`},
-		"[s]\nsslpassword=c4nary\n": {"service s sets sslpassword, which is not supported"},
-	} {
-		got := newPlace(t, "PGSERVICE=s", "DB_NAME=d", "DB_HOST=h").write("~/.pg_service.conf", body).problems()
-		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty(), cmp.Comparer(func(a, b string) bool { return strings.Contains(a, b) || strings.Contains(b, a) })); diff != "" {
-			t.Errorf("%q\n%s", body, diff)
-		}
 	}
 }
