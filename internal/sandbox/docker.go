@@ -9,54 +9,12 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/clipper/clipperops/internal/ops"
 )
 
-// dirLabel on a container is the directory of the server it belongs to: what
-// does not carry it is none of ours.
-const dirLabel = "com.clipper.clipperops.sandbox"
-
 // containerPort is where the image's server listens, inside.
 const containerPort = 5432
-
-// pullTimeout bounds fetching the image over a slow line.
-const pullTimeout = 15 * time.Minute
-
-// findDocker asks for an engine that answers.
-func findDocker(ctx context.Context, o ServerOptions) (Installation, error) {
-	path := lookPath(o.PathEnv, "docker")
-	if path == "" {
-		return Installation{}, errors.New("no docker program on PATH")
-	}
-	limited, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	if _, err := docker(limited, path, "version", "--format", "{{.Server.Version}}"); err != nil {
-		return Installation{}, fmt.Errorf("no Docker engine answers: %w", err)
-	}
-	image := o.Image
-	if image == "" {
-		image = DefaultImage
-	}
-	return Installation{docker: path, image: image}, nil
-}
-
-// docker runs the docker program and returns what it prints.
-func docker(ctx context.Context, path string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, path, args...)
-	var out, complaint strings.Builder
-	cmd.Stdout, cmd.Stderr = &out, &complaint
-	cmd.WaitDelay = 5 * time.Second
-	err := cmd.Run()
-	if ctx.Err() != nil {
-		return "", fmt.Errorf("docker %s: %w", args[0], ctx.Err())
-	}
-	if err != nil {
-		return "", fmt.Errorf("docker %s: %w: %s", args[0], err, strings.TrimSpace(complaint.String()))
-	}
-	return strings.TrimSpace(out.String()), nil
-}
 
 // startDocker makes the directory, the container and waits for its server.
 func (s *Server) startDocker(ctx context.Context) (err error) {
@@ -71,7 +29,7 @@ func (s *Server) startDocker(ctx context.Context) (err error) {
 			err = errors.Join(err, s.Stop(ctx))
 		}
 	}()
-	if err := s.pull(ctx); err != nil {
+	if err := (Installation{Docker: s.Docker, Image: s.Image}).Fetch(ctx, s.options); err != nil {
 		return err
 	}
 	random, err := newPassword()
@@ -102,30 +60,6 @@ func (s *Server) startDocker(ctx context.Context) (err error) {
 	return s.awaitContainer(ctx)
 }
 
-// pull fetches the image unless the engine has it.
-func (s *Server) pull(ctx context.Context) error {
-	if _, err := docker(ctx, s.Docker, "image", "inspect", "--format", "{{.Id}}", s.Image); err == nil {
-		return nil
-	}
-	s.options.note("fetching the Docker image " + s.Image)
-	limited, cancel := context.WithTimeout(ctx, pullTimeout)
-	defer cancel()
-	if _, err := docker(limited, s.Docker, "pull", "--quiet", s.Image); err != nil {
-		f := &ops.Failure{
-			What:   "the Docker image " + s.Image + " cannot be fetched",
-			Detail: lastLines(err.Error(), 4),
-			State:  []string{"nothing was started"},
-			Next:   []string{"docker pull " + s.Image},
-			Err:    err,
-		}
-		if command := InstallCommand(s.options.PathEnv); command != "" {
-			f.Next = append(f.Next, "or install PostgreSQL on this machine: "+command)
-		}
-		return f
-	}
-	return nil
-}
-
 // runContainer starts the container; the password goes in a file, not in argv.
 func (s *Server) runContainer(ctx context.Context) error {
 	envFile := filepath.Join(s.Dir, "container.env")
@@ -150,12 +84,7 @@ func (s *Server) runContainer(ctx context.Context) error {
 		return nil
 	}
 	if text := err.Error(); strings.Contains(text, "port is already allocated") || strings.Contains(text, "address already in use") {
-		return &ops.Failure{
-			What:  fmt.Sprintf("port %d on 127.0.0.1 is taken", s.Port),
-			State: []string{"nothing was started"},
-			Next:  []string{"choose another port, or 0 for any that is free"},
-			Err:   errPortTaken,
-		}
+		return portTaken(s.Port)
 	}
 	return &ops.Failure{What: "the container does not start", Detail: lastLines(err.Error(), 6), State: []string{"nothing was started"}, Err: err}
 }
@@ -167,8 +96,8 @@ func (s *Server) awaitContainer(ctx context.Context) error {
 		if last = probe(ctx, s.Target("postgres")); last == nil {
 			return true
 		}
-		running, err := docker(ctx, s.Docker, "inspect", "--format", "{{.State.Running}}", s.Container)
-		return err == nil && running == "false" || ctx.Err() != nil
+		running, err := containerRuns(ctx, s.Docker, s.Container)
+		return err == nil && !running || ctx.Err() != nil
 	})
 	if err == nil && last == nil {
 		return s.readMajor(ctx)
@@ -199,21 +128,4 @@ func (s *Server) containerLog(ctx context.Context) []string {
 		return nil
 	}
 	return lastLines(string(out), 12)
-}
-
-// removeContainer removes a container and its volumes, if it is the one that
-// belongs to dir. One that is gone already is no error.
-func removeContainer(ctx context.Context, path, container, dir string) error {
-	label, err := docker(ctx, path, "inspect", "--format", `{{index .Config.Labels "`+dirLabel+`"}}`, container)
-	if err != nil {
-		if strings.Contains(strings.ToLower(err.Error()), "no such") {
-			return nil
-		}
-		return err
-	}
-	if label != dir {
-		return fmt.Errorf("the container %s is not the sandbox's in %s; it was left alone", container, dir)
-	}
-	_, err = docker(ctx, path, "rm", "--force", "--volumes", container)
-	return err
 }

@@ -13,14 +13,15 @@ import (
 	"time"
 )
 
-// Installation is a set of PostgreSQL server programs.
+// Installation is what a server can run on: PostgreSQL's programs, else a Docker
+// engine.
 type Installation struct {
-	// BinDir holds initdb, postgres and their like.
+	// BinDir holds initdb, postgres and their like; empty on Docker.
 	BinDir string
-	// Major is the version, e.g. 17.
+	// Major is the version of the programs, e.g. 17; zero on Docker.
 	Major int
-
-	docker, image string
+	// Docker is the docker program of an engine that answers, Image what it will run.
+	Docker, Image string
 }
 
 // usualPlaces are where packages put server programs outside PATH.
@@ -36,8 +37,10 @@ var usualPlaces = []string{
 	"/usr/local/pgsql/bin",
 }
 
-// findInstallation picks what a server shall run on.
-func findInstallation(ctx context.Context, o ServerOptions) (Installation, error) {
+// Find picks what a server will run on: programs in PATH, in the places where
+// packages put them, else a Docker engine. The error is a *ops.Failure that
+// names the command that installs a server.
+func Find(ctx context.Context, o ServerOptions) (Installation, error) {
 	if o.Backend != BackendDocker {
 		for _, dir := range candidates(o, usualPlaces) {
 			if found, err := inspect(ctx, dir); err == nil {

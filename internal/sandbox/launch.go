@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/clipper/clipperops/internal/config"
@@ -48,7 +49,11 @@ func (s *Server) launch(ctx context.Context) error {
 	cmd := exec.Command(filepath.Join(s.BinDir, "postgres"), args...)
 	cmd.Env, cmd.Dir = s.environ(), s.Dir
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = attributes(s.account, s.options.Ephemeral)
+	var whenWeDie syscall.Signal
+	if s.options.Ephemeral {
+		whenWeDie = syscall.SIGQUIT // which makes a postmaster end its children before itself
+	}
+	cmd.SysProcAttr = attributes(s.account, whenWeDie)
 	p, err := startProcess(cmd)
 	if err != nil {
 		return fmt.Errorf("postgres: %w", err)
@@ -92,11 +97,22 @@ func startProcess(cmd *exec.Cmd) (*process, error) {
 
 // awaitReady connects until the server answers, or says why it will not.
 func (s *Server) awaitReady(ctx context.Context, p *process, logBegin int64) error {
+	// A probe ends with the postmaster: whoever has the port instead may keep
+	// silent for long.
+	probing, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		select {
+		case <-p.done:
+			stop()
+		case <-probing.Done():
+		}
+	}()
 	deadline := time.NewTimer(readyTimeout)
 	defer deadline.Stop()
 	pause := 5 * time.Millisecond
 	for {
-		err := probe(ctx, s.Target("postgres"))
+		err := probe(probing, s.Target("postgres"))
 		if err == nil {
 			return nil
 		}
@@ -145,14 +161,11 @@ func connect(ctx context.Context, t config.Target) (*pgx.Conn, error) {
 // diedStarting says why a postmaster ended before it was ready.
 func (s *Server) diedStarting(logBegin int64) error {
 	lines := s.logSince(logBegin)
-	f := &ops.Failure{What: "the PostgreSQL server ended while it was starting", Detail: lines}
 	text := strings.Join(lines, "\n")
 	if strings.Contains(text, "could not bind") || strings.Contains(text, "could not create any TCP/IP sockets") {
-		f.What = fmt.Sprintf("port %d on 127.0.0.1 is taken", s.Port)
-		f.Next = []string{"choose another port, or 0 for any that is free"}
-		f.Err = errPortTaken
+		return portTaken(s.Port)
 	}
-	return f
+	return &ops.Failure{What: "the PostgreSQL server ended while it was starting", Detail: lines, State: []string{"nothing was left behind"}}
 }
 
 // logSince returns what the server logged from that offset on: what was fatal,

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/clipper/clipperops/internal/ops"
@@ -37,6 +38,12 @@ func (s *Server) startLocal(ctx context.Context) (err error) {
 			err = errors.Join(err, s.Stop(ctx))
 		}
 	}()
+	if s.options.Port != 0 && !portFree(ctx, s.options.Port) {
+		return portTaken(s.options.Port)
+	}
+	if err := s.state().write(s.Dir); err != nil {
+		return err // before anything else is there, so that the rest is known as ours
+	}
 	if err := s.makeCluster(ctx); err != nil {
 		return err
 	}
@@ -66,7 +73,10 @@ func (s *Server) makeDir(ctx context.Context) (err error) {
 	if at := s.account.unreachable(s.Dir); at != "" {
 		return s.account.cannotReach(s.Dir, at)
 	}
-	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
+	if err := s.account.makeParents(s.Dir); err != nil {
+		return err
+	}
+	if err := os.Mkdir(s.Dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
 	entries, err := os.ReadDir(s.Dir)
@@ -82,6 +92,27 @@ func (s *Server) makeDir(ctx context.Context) (err error) {
 		}
 	}
 	return s.account.give(s.Dir)
+}
+
+// makeParents makes what is missing above dir, passable for the account.
+func (a *account) makeParents(dir string) error {
+	parent := filepath.Dir(dir)
+	if _, err := os.Stat(parent); err == nil {
+		return nil
+	}
+	if err := a.makeParents(parent); err != nil {
+		return err
+	}
+	if err := os.Mkdir(parent, 0o700); err != nil {
+		if errors.Is(err, os.ErrExist) { // somebody was faster
+			return nil
+		}
+		return err
+	}
+	if a == nil {
+		return nil
+	}
+	return os.Chmod(parent, 0o711)
 }
 
 // makeCluster runs initdb, or pg_basebackup for a standby.
@@ -115,7 +146,7 @@ func (s *Server) run(ctx context.Context, name string, environ []string, args ..
 	cmd := exec.CommandContext(ctx, filepath.Join(s.BinDir, name), args...)
 	cmd.Env = append(s.environ(), environ...)
 	cmd.Dir = s.Dir
-	cmd.SysProcAttr = attributes(s.account, true)
+	cmd.SysProcAttr = attributes(s.account, syscall.SIGKILL) // initdb puts a milder signal off
 	out := &strings.Builder{}
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.WaitDelay = 5 * time.Second
@@ -147,6 +178,27 @@ func freePort(ctx context.Context) (int, error) {
 	}
 	port := l.Addr().(*net.TCPAddr).Port
 	return port, l.Close()
+}
+
+// portFree reports whether nobody listens on the port.
+func portFree(ctx context.Context, port int) bool {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp4", "127.0.0.1:"+strconv.Itoa(port))
+	if err != nil {
+		return false
+	}
+	_ = l.Close()
+	return true
+}
+
+// portTaken is the failure when somebody else listens on the port.
+func portTaken(port int) error {
+	return &ops.Failure{
+		What:  fmt.Sprintf("port %d on 127.0.0.1 is taken", port),
+		State: []string{"nothing was started"},
+		Next:  []string{"choose another port, or 0 for any that is free"},
+		Err:   errPortTaken,
+	}
 }
 
 func lastLines(text string, n int) []string {

@@ -3,42 +3,58 @@ package sandbox
 import (
 	"os"
 	"runtime"
+	"strings"
 
 	"github.com/clipper/clipperops/internal/ops"
 )
 
-// installers are the package managers we know, with what installs a server.
+// installers are the package managers we know, with the commands that install a
+// server: all but the last only make the last one work.
 var installers = []struct {
-	program, command string
-	root             bool
+	program  string
+	commands []string
+	root     bool
 }{
-	{"apt-get", "apt-get install -y postgresql", true},
-	{"dnf", "dnf install -y postgresql-server", true},
-	{"yum", "yum install -y postgresql-server", true},
-	{"apk", "apk add postgresql", true},
-	{"pacman", "pacman -S --noconfirm postgresql", true},
-	{"zypper", "zypper install -y postgresql-server", true},
-	{"brew", "brew install postgresql@17", false},
+	{"apt-get", []string{"apt-get update", "apt-get install -y postgresql"}, true},
+	{"dnf", []string{"dnf install -y postgresql-server"}, true},
+	{"yum", []string{"yum install -y postgresql-server"}, true},
+	{"apk", []string{"apk add --no-cache postgresql"}, true},
+	{"pacman", []string{"pacman -Sy --noconfirm postgresql"}, true},
+	{"zypper", []string{"zypper --non-interactive install postgresql-server"}, true},
+	{"brew", []string{"brew install postgresql@17"}, false},
 }
 
-// InstallCommand is the one command that installs a PostgreSQL server with the
-// package manager found in pathEnv, with sudo where it needs root and this
-// process is not. It is empty when no package manager is known.
+// InstallCommands are the commands, each with its arguments, that install a
+// PostgreSQL server with the package manager found in pathEnv: with sudo where
+// they need root and this process is not. None when no package manager is known.
+func InstallCommands(pathEnv string) [][]string {
+	return installCommands(pathEnv, os.Geteuid() == 0)
+}
+
+// InstallCommand is the same as one line to type.
 func InstallCommand(pathEnv string) string {
-	return installCommand(pathEnv, os.Geteuid() == 0)
+	var lines []string
+	for _, c := range InstallCommands(pathEnv) {
+		lines = append(lines, strings.Join(c, " "))
+	}
+	return strings.Join(lines, " && ")
 }
 
-func installCommand(pathEnv string, root bool) string {
+func installCommands(pathEnv string, root bool) [][]string {
 	for _, i := range installers {
 		if lookPath(pathEnv, i.program) == "" {
 			continue
 		}
-		if i.root && !root {
-			return "sudo " + i.command
+		var all [][]string
+		for _, c := range i.commands {
+			if i.root && !root {
+				c = "sudo " + c
+			}
+			all = append(all, strings.Fields(c))
 		}
-		return i.command
+		return all
 	}
-	return ""
+	return nil
 }
 
 // missingServer is the failure when there is nothing to run a server on.
@@ -54,7 +70,9 @@ func missingServer(o ServerOptions) error {
 	case o.Backend == BackendLocal:
 		f.What = "no PostgreSQL server programs on this machine"
 	}
-	f.Detail = append(f.Detail, "looked in PATH and in the places where packages put them: "+placesText())
+	if o.BinDir == "" {
+		f.Detail = append(f.Detail, "looked in PATH, "+placesText())
+	}
 	switch command := InstallCommand(o.PathEnv); {
 	case command != "":
 		f.Next = []string{command}
@@ -68,7 +86,7 @@ func missingServer(o ServerOptions) error {
 
 func placesText() string {
 	if runtime.GOOS == "darwin" {
-		return "Homebrew, Postgres.app"
+		return "Homebrew's directories and Postgres.app"
 	}
-	return "/usr/lib/postgresql/*/bin, /usr/pgsql-*/bin"
+	return "/usr/lib/postgresql/*/bin and /usr/pgsql-*/bin"
 }

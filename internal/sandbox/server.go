@@ -106,7 +106,7 @@ func (p *process) exited() bool {
 // StartServer starts a server and returns once it accepts connections. What it
 // made is taken away again when it fails.
 func StartServer(ctx context.Context, o ServerOptions) (*Server, error) {
-	install, err := findInstallation(ctx, o)
+	install, err := Find(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -115,8 +115,8 @@ func StartServer(ctx context.Context, o ServerOptions) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{options: o, settings: settings(o), password: password, Port: o.Port}
-	if install.docker != "" {
-		s.Docker, s.Image = install.docker, install.image
+	if install.Docker != "" {
+		s.Docker, s.Image = install.Docker, install.Image
 		err = s.startDocker(ctx)
 	} else {
 		s.BinDir, s.Major = install.BinDir, install.Major
