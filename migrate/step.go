@@ -1,0 +1,125 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// step runs the i-th statement until it is done, fails for good, or has not got its
+// locks for as long as the options say.
+func (w *stepwise) step(ctx context.Context, i int) error {
+	index := concurrentIndex(w.file.Statements[i])
+	w.index = index
+	if w.file.sessionStatement(i) {
+		_, err := simple(ctx, w.conn, w.file.Statements[i].Command)
+		if err != nil {
+			return w.stopped(ctx, w.failure(i, result{err: err, attempts: 1}))
+		}
+		return nil
+	}
+	if w.unfinished != nil && w.unfinished.Started == i {
+		settled, err := w.settle(ctx, i, index)
+		if err != nil {
+			return w.stopped(ctx, w.failure(i, result{err: err, attempts: 1}))
+		}
+		if settled {
+			return nil
+		}
+	}
+	started := time.Now()
+	r := w.attempts(ctx, i, index)
+	if r.err != nil {
+		return w.stopped(ctx, w.failure(i, r))
+	}
+	w.mark(ctx, i, StatementFinished)
+	w.done = append(w.done, i)
+	w.emit(Event{
+		Kind: StatementDone, File: w.file, Attempt: r.attempts, Statement: i, Took: time.Since(started),
+		Text: fmt.Sprintf("%s statement %d of %d done", w.file.ID(), i+1, len(w.file.Statements)),
+	})
+	return nil
+}
+
+func (w *stepwise) failure(i int, r result) failure {
+	p := w.file.statementPiece(i)
+	return failure{
+		file: w.file, err: r.err, attempts: r.attempts, blockers: r.blockers,
+		attempt: attempt{piece: &p, statement: i},
+	}
+}
+
+// attempts runs the statement, giving way to others as persist does. What a failed
+// attempt left behind is taken away before the next.
+func (w *stepwise) attempts(ctx context.Context, i int, index *indexStatement) result {
+	var r result
+	var until time.Time
+	for {
+		r.attempts++
+		w.mark(ctx, i, StatementStarted)
+		seen, err := w.once(ctx, i, r.attempts, index)
+		r.err, r.blockers = err, seen.blockers
+		if err == nil {
+			return r
+		}
+		if until.IsZero() {
+			until = time.Now().Add(w.o.RetryFor)
+		}
+		if !w.givesWay(err) || ctx.Err() != nil {
+			return r
+		}
+		if err := w.sweep(ctx, index); err != nil {
+			return r
+		}
+		if !w.waitToRetry(ctx, w.file, i, r, seen, until) {
+			return r
+		}
+	}
+}
+
+// once runs the statement once.
+func (w *stepwise) once(ctx context.Context, i, attempt int, index *indexStatement) (sighting, error) {
+	if index != nil {
+		if err := w.readyFor(ctx, index); err != nil {
+			return sighting{}, err
+		}
+	}
+	running, abandon := context.WithCancelCause(ctx)
+	defer abandon(nil)
+	stop := w.watch.over(w.file, i, attempt, abandon)
+	_, err := simple(running, w.conn, w.file.Statements[i].Command)
+	seen := stop()
+	if cause := context.Cause(running); err != nil && ctx.Err() == nil && errors.Is(cause, errWaitsForUs) {
+		return seen, trapError(seen)
+	}
+	if err == nil && index != nil {
+		err = w.standsValid(ctx, index)
+	}
+	return seen, err
+}
+
+// readyFor gives a statement with CONCURRENTLY all the time there is for a lock: it
+// stops nobody while it waits, and begins from nothing when it gives way. A file
+// that sets lock_timeout itself has its way.
+func (w *stepwise) readyFor(ctx context.Context, index *indexStatement) error {
+	for i := range w.file.Statements {
+		if w.file.Statements[i].Begins("SET") && hasName(w.file.Statements[i], "lock_timeout") {
+			return w.lookAround(ctx, index)
+		}
+	}
+	if _, err := simple(ctx, w.conn, w.timeouts(max(w.o.RetryFor, w.o.LockTimeout))); err != nil {
+		return err
+	}
+	return w.lookAround(ctx, index)
+}
+
+// trapError names who waits for whom.
+func trapError(seen sighting) error {
+	var lines []string
+	for _, b := range seen.blockers {
+		lines = append(lines, b.String())
+	}
+	return fmt.Errorf("%w\n%s", errWaitsForUs, strings.Join(lines, "\n"))
+}
