@@ -25,9 +25,10 @@ const clipperUsers = 30
 type Option func(*wanted)
 
 type wanted struct {
-	clipper bool
-	users   int
-	role    bool
+	clipper    bool
+	users      int
+	moderation bool
+	role       bool
 }
 
 // WithClipper makes the database a Clipper at version 10, clean, with a few
@@ -39,6 +40,12 @@ func WithClipper() Option {
 // WithUsers makes the database a Clipper with that many users and what belongs to them.
 func WithUsers(n int) Option {
 	return func(w *wanted) { w.clipper, w.users = true, n }
+}
+
+// WithModeration makes the database a Clipper as WithClipper does, with the
+// moderation release applied: version 97, clean.
+func WithModeration() Option {
+	return func(w *wanted) { WithClipper()(w); w.moderation = true }
 }
 
 // Empty leaves the database empty, as no option does: it says so.
@@ -81,6 +88,9 @@ func New(t testing.TB, opts ...Option) config.Target {
 		if err := makeClipper(t.Context(), target, w.users); err != nil {
 			fatal(t, "no Clipper", err)
 		}
+	}
+	if w.moderation {
+		applyRelease(t, target)
 	}
 	if w.role {
 		return handOver(t, target, role)

@@ -59,15 +59,14 @@ func (s seedTable) copyTo(ctx context.Context, target config.Target, m *meter) e
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // the copy's own error counts
-	count := 0
+	passed := 0
 	source := pgx.CopyFromFunc(func() ([]any, error) {
 		row := s.next()
-		if count++; row == nil || count%meterStep == 0 {
-			m.add(s.name, (count-1)%meterStep+1)
-			if row == nil {
-				return nil, nil
-			}
+		if row == nil || passed == meterStep {
+			m.add(s.name, passed)
+			passed = 0
 		}
+		passed++
 		return row, nil
 	})
 	if _, err := conn.CopyFrom(ctx, pgx.Identifier{s.name}, s.columns, source); err != nil {
