@@ -171,7 +171,7 @@ func TestOpenOfALedgerThatBelongsToAnother(t *testing.T) {
 	}
 	_, err := ledger.History(t.Context(), conn, ledger.Filter{})
 	var u *ledger.UnavailableError
-	if !errors.As(err, &u) || u.Reason != ledger.NoPrivilege {
+	if !errors.As(err, &u) || u.Reason != ledger.NoPrivilege || u.Fix() == "" {
 		t.Errorf("History: %v, want the missing right named", err)
 	}
 }
@@ -254,4 +254,28 @@ func pgtestExec(ctx context.Context, target config.Target, sql string) (string, 
 	defer conn.Close(ctx) //nolint:errcheck // nothing depends on it
 	tag, err := conn.Exec(ctx, sql)
 	return tag.String(), err
+}
+
+// TestAStandbyIsReadAndNotWritten: the history of a primary can be read from its
+// standby, and the command that cannot write there goes on.
+func TestAStandbyIsReadAndNotWritten(t *testing.T) {
+	t.Parallel()
+	primary := pgtest.StartServer(t, nil)
+	target := primary.Target("postgres")
+	standby := pgtest.Standby(t, primary)
+	conn := pgtest.Connect(t, standby.Target("postgres"))
+	if entries, err := ledger.History(t.Context(), conn, ledger.Filter{}); err != nil || entries != nil {
+		t.Errorf("History before there is a ledger: %v, %v", entries, err)
+	}
+	if u := refused(t, conn); u.Reason != ledger.ReadOnly {
+		t.Errorf("%+v", u)
+	}
+	must(t, open(t, target).Begin(t.Context(), header(runID)))
+	pgtest.CatchUp(t, primary, standby)
+	if u := refused(t, conn); u.Reason != ledger.ReadOnly || u.Detail != "the server is a standby in recovery" {
+		t.Errorf("%+v", u)
+	}
+	if entries, err := ledger.History(t.Context(), conn, ledger.Filter{}); err != nil || len(entries) != 1 {
+		t.Errorf("History: %v, %v", entries, err)
+	}
 }

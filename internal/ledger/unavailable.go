@@ -96,7 +96,12 @@ func readable(ctx context.Context, db Executor, err error) error {
 			return newer
 		}
 	}
-	return unavailable(err)
+	err = unavailable(err)
+	var u *UnavailableError
+	if errors.As(err, &u) && u.Reason == NoPrivilege {
+		u.Remedy = "GRANT USAGE ON SCHEMA clipperops TO …; GRANT SELECT ON ALL TABLES IN SCHEMA clipperops TO …;   as the schema's owner"
+	}
+	return err
 }
 
 func quote(identifier string) string { return pgx.Identifier{identifier}.Sanitize() }
