@@ -2,6 +2,7 @@ package release
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -155,38 +156,41 @@ func (r *Release) settle() {
 	}
 	for _, probes := range [][]Probe{r.Prerequisites.Probes, r.Probes} {
 		for i := range probes {
-			if probes[i].Severity == "" {
-				probes[i].Severity = SeverityFail
-			}
-			if probes[i].Since == 0 {
-				probes[i].Since = first
-			}
+			probes[i].Severity = cmp.Or(probes[i].Severity, SeverityFail)
+			probes[i].Since = cmp.Or(probes[i].Since, first)
 		}
 	}
+	for i := range r.Plans {
+		r.Plans[i].Since = cmp.Or(r.Plans[i].Since, first)
+		if len(r.Plans[i].Without) == 0 {
+			r.Plans[i].Without = []string{NodeSeqScan}
+		}
+	}
+	made := r.settleObjects()
+	for i := range r.Writes.Tests {
+		w := &r.Writes.Tests[i]
+		w.Since = cmp.Or(w.Since, made[w.Table])
+	}
+}
+
+// settleObjects does so for the objects, and returns the version that first names
+// each table.
+func (r *Release) settleObjects() map[string]uint64 {
 	made := map[string]uint64{}
 	for _, objects := range r.Objects {
 		for _, t := range objects.Tables {
 			if _, known := made[t.Name]; !known {
 				made[t.Name] = objects.Version
 			}
+			for i := range t.Indexes {
+				t.Indexes[i].Method = cmp.Or(t.Indexes[i].Method, "btree")
+			}
 			for i := range t.Constraints {
-				if c := &t.Constraints[i]; c.Kind == KindForeignKey && c.OnDelete == "" {
-					c.OnDelete = "no action"
+				if c := &t.Constraints[i]; c.Kind == KindForeignKey {
+					c.OnDelete = cmp.Or(c.OnDelete, "no action")
 				}
 			}
 		}
 	}
-	for i := range r.Plans {
-		if r.Plans[i].Since == 0 {
-			r.Plans[i].Since = first
-		}
-		if len(r.Plans[i].Without) == 0 {
-			r.Plans[i].Without = []string{NodeSeqScan}
-		}
-	}
-	for i := range r.Writes.Tests {
-		if w := &r.Writes.Tests[i]; w.Since == 0 {
-			w.Since = made[w.Table]
-		}
-	}
+	return made
 }

@@ -37,6 +37,8 @@ type Index struct {
 	// Keys are columns or expressions, each with "desc" behind it where it is so.
 	Keys   []string `yaml:"keys"`
 	Unique bool     `yaml:"unique"`
+	// Method is the access method; btree unless stated.
+	Method string `yaml:"method"`
 	// Where is the predicate of a partial index.
 	Where string `yaml:"where"`
 }

@@ -79,6 +79,7 @@ func (f *file) judgeTable(path string, version uint64, t Table, k known, functio
 			f.problem(at+".name", "the index %q stands twice", x.Name)
 		}
 		k.indexes[x.Name] = version
+		f.identifier(at+".method", x.Method)
 		if len(x.Keys) == 0 {
 			f.problem(at+".keys", "must name at least one key")
 		}
