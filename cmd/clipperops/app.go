@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/clipper/clipperops/internal/ops"
+	"github.com/urfave/cli/v2"
+)
+
+// process is what the program got from its caller.
+type process struct {
+	in, out, err *os.File
+	environ      []string
+}
+
+// getenv returns the value of an environment variable, "" when unset.
+func (p process) getenv(name string) string {
+	for i := len(p.environ) - 1; i >= 0; i-- {
+		if value, ok := strings.CutPrefix(p.environ[i], name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// run executes one command line and returns the process's exit code.
+//
+// The first SIGINT or SIGTERM cancels the command's context, which takes it to a
+// state it can describe; the second one has the system's default effect.
+func run(args []string, p process) ops.ExitCode {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	// A reader that went away must not kill a migration half way.
+	signal.Ignore(syscall.SIGPIPE)
+
+	app := newApp(p)
+	args, completing := asksForCompletion(args)
+	if !completing {
+		args = arrange(app, args)
+	}
+	err := app.RunContext(ctx, append([]string{app.Name}, args...))
+	return exitCode(p, err)
+}
+
+// exitCode maps the error of a command to the exit code. A command whose run has
+// been shown already returns an exit error without text.
+func exitCode(p process, err error) ops.ExitCode {
+	var shown shownError
+	switch {
+	case err == nil:
+		return ops.ExitDone
+	case errors.As(err, &shown):
+		return shown.code
+	}
+	failure := ops.AsFailure(err)
+	printFailure(p, failure)
+	return failure.Code
+}
+
+// shownError ends a command whose outcome the operator has already been told.
+type shownError struct{ code ops.ExitCode }
+
+func (e shownError) Error() string { return fmt.Sprintf("exit code %d", e.code) }
+
+// usageError is a mistake on the command line: nothing was touched.
+func usageError(command, format string, a ...any) error {
+	return &ops.Failure{
+		Code: ops.ExitUsage,
+		What: fmt.Sprintf(format, a...),
+		Next: []string{strings.TrimSpace("clipperops "+command) + " --help"},
+	}
+}
+
+func newApp(p process) *cli.App {
+	app := &cli.App{
+		Name:                   "clipperops",
+		Usage:                  "rehearse, then act: ship, prove and undo a feature with migrations and a percentage",
+		HideVersion:            true,
+		EnableBashCompletion:   true,
+		UseShortOptionHandling: false,
+		Suggest:                true,
+		Flags:                  globalFlags(),
+		Writer:                 p.out,
+		ErrWriter:              p.err,
+		CustomAppHelpTemplate:  appHelp + exitCodeLines(nil),
+		// The default handler calls os.Exit inside Run and skips every defer.
+		ExitErrHandler: func(*cli.Context, error) {},
+		OnUsageError:   onUsageError,
+		CommandNotFound: func(*cli.Context, string) {
+			// The action below answers, so that the exit code is ours.
+		},
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return unknownCommand(c.App.Commands, "", c.Args().First())
+			}
+			return cli.ShowAppHelp(c)
+		},
+	}
+	for _, c := range commands() {
+		app.Commands = append(app.Commands, c.build(p, ""))
+	}
+	return app
+}
+
+func onUsageError(c *cli.Context, err error, _ bool) error {
+	path := strings.TrimPrefix(c.Command.FullName(), "clipperops")
+	return usageError(strings.TrimSpace(path), "%s", flagMessage(c, err))
+}
+
+// flagMessage rewords the flag package's complaint and adds a suggestion.
+func flagMessage(c *cli.Context, err error) string {
+	name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
+	if !unknown {
+		return err.Error()
+	}
+	name = strings.TrimLeft(name, "-")
+	message := "there is no flag --" + name
+	if s := cli.SuggestFlag(c.Command.Flags, name, false); s != "" {
+		message += "; did you mean " + s + "?"
+	}
+	return message
+}
+
+func unknownCommand(known []*cli.Command, parent, name string) error {
+	message := fmt.Sprintf("there is no command %q", strings.TrimSpace(parent+" "+name))
+	if s := cli.SuggestCommand(known, name); s != "" {
+		message += "; " + strings.ToLower(s[:1]) + s[1:]
+	}
+	return usageError(parent, "%s", message)
+}

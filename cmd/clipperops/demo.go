@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/clipper/clipperops/internal/config"
+	"github.com/clipper/clipperops/internal/ops"
+	"github.com/clipper/clipperops/internal/sandbox"
+	"github.com/clipper/clipperops/reports"
+	"github.com/clipper/clipperops/runbook"
+	"github.com/urfave/cli/v2"
+)
+
+// demoRows is how many rows of each kind the application writes in the demo.
+const demoRows = 200
+
+// demoCleanup bounds the removal of the sandbox, also after Ctrl-C.
+const demoCleanup = time.Minute
+
+func demoCommand() command {
+	return command{
+		name:  "demo",
+		usage: "the whole story on a throwaway Postgres, in about a minute",
+		description: `Starts a sandbox and runs the real commands on it: preflight, backup, migrate,
+validate, rows in every moderation table, rollback --target 10, validate, migrate
+again. Cleans up at the end.`,
+		flags:    []cli.Flag{&cli.BoolFlag{Name: "keep", Usage: "leave the sandbox running"}},
+		examples: []string{"clipperops demo", "clipperops demo --keep"},
+		codes:    []ops.ExitCode{ops.ExitFailed, ops.ExitUsage, ops.ExitInterrupted},
+		action:   func(i *invocation) error { return (&demo{invocation: i}).run() },
+	}
+}
+
+// demo is one telling of the story.
+type demo struct {
+	*invocation
+	sandbox *sandbox.Sandbox
+	session *runbook.Session
+	// report is the HTML report of the last run that changed something.
+	report string
+}
+
+func (d *demo) run() (err error) {
+	if err := d.checkFlags(); err != nil {
+		return err
+	}
+	if d.json() {
+		return usageError(d.path, "demo tells a story; it has no JSON form")
+	}
+	d.console = d.terminal()
+	ctx, cancel := d.deadline()
+	defer cancel()
+
+	began := time.Now()
+	defer func() { err = errors.Join(err, d.cleanUp(ctx)) }()
+	if err := d.start(ctx); err != nil {
+		return err
+	}
+	for _, tell := range d.story() {
+		if err := tell(ctx); err != nil {
+			return err
+		}
+	}
+	d.console.Print(fmt.Sprintf("\nThat was the whole story, in %s.\nreport: %s\n", reports.Duration(time.Since(began)), d.report))
+	return nil
+}
+
+// story is the demo, chapter by chapter; every chapter is a command's real path.
+func (d *demo) story() []func(context.Context) error {
+	return []func(context.Context) error{
+		d.command("preflight", runbook.Preflight),
+		d.command("backup", runbook.Backup),
+		d.command("migrate", func(ctx context.Context, s *runbook.Session) *ops.Run {
+			return runbook.Migrate(ctx, s, runbook.MigrateOptions{})
+		}),
+		d.command("validate", runbook.Validate),
+		d.write,
+		d.command("rollback --target 10", func(ctx context.Context, s *runbook.Session) *ops.Run {
+			return runbook.Rollback(ctx, s, runbook.RollbackOptions{Target: 10})
+		}),
+		d.command("validate", runbook.Validate),
+		d.command("migrate", func(ctx context.Context, s *runbook.Session) *ops.Run {
+			return runbook.Migrate(ctx, s, runbook.MigrateOptions{})
+		}),
+	}
+}
+
+// command is a chapter: the line an operator would type, and the flow itself.
+func (d *demo) command(line string, flow func(context.Context, *runbook.Session) *ops.Run) func(context.Context) error {
+	return func(ctx context.Context) error {
+		d.say("$ clipperops " + line)
+		run := flow(ctx, d.session)
+		for _, a := range run.Artifacts {
+			if a.Kind == "report" && strings.HasSuffix(a.Path, ".html") {
+				d.report = a.Path
+			}
+		}
+		if code := run.ExitCode(); code != ops.ExitDone {
+			return shownError{code}
+		}
+		return nil
+	}
+}
+
+func (d *demo) say(line string) { d.console.Print("\n" + line + "\n") }
+
+// start makes the sandbox and a session on it that sees none of the caller's
+// database settings.
+func (d *demo) start(ctx context.Context) error {
+	d.say("$ clipperops sandbox start")
+	dir, err := d.sandboxDir()
+	if err != nil {
+		return err
+	}
+	run := ops.Begin(ops.Header{Command: "sandbox start", Version: version}, d.console, nil)
+	err = run.Do(ctx, "start", func(ctx context.Context, s *ops.Step) error {
+		d.sandbox, err = sandbox.Start(ctx, sandbox.Options{
+			Dir: dir, PathEnv: d.process.getenv("PATH"), Image: d.process.getenv("CLIPPEROPS_SANDBOX_IMAGE"),
+			Ephemeral: !d.Bool("keep"), Progress: s.Progress, Note: s.Note,
+		})
+		if err == nil {
+			s.Record(ops.Result{ID: "sandbox", Status: ops.StatusPass, Summary: sandboxSummary(d.sandbox)})
+		}
+		return err
+	})
+	run.Finish(err)
+	run.Announce()
+	if err != nil {
+		return shownError{run.ExitCode()}
+	}
+	d.session, err = d.sessionOn(d.sandbox)
+	return err
+}
+
+// sandboxDir is a directory of the demo's own; with --keep the one that the
+// sandbox commands find without --dir.
+func (d *demo) sandboxDir() (string, error) {
+	if d.Bool("keep") {
+		return sandbox.DefaultDir(sandbox.Options{StateHome: d.process.getenv("XDG_STATE_HOME"), Home: d.process.getenv("HOME")})
+	}
+	return filepath.Join(os.TempDir(), "clipperops-demo-"+newID()), nil
+}
+
+func (d *demo) sessionOn(sb *sandbox.Sandbox) (*runbook.Session, error) {
+	settings, err := config.Load(config.Sources{
+		Flags:    config.Flags{Environment: "staging", EnvFile: sb.EnvFile()},
+		Environ:  withoutDatabase(d.process.environ),
+		Dir:      sb.Dir, // no clipperops.yaml of the caller's
+		Home:     d.process.getenv("HOME"),
+		Username: systemUser(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return d.sessionWith(settings)
+}
+
+// withoutDatabase drops the settings that would lead to another database than
+// the sandbox's.
+func withoutDatabase(environ []string) []string {
+	return slices.DeleteFunc(config.WithoutLibpq(environ), func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		return name == "DATABASE_URL" || name == "ENVIRONMENT" || name == "BACKUP_DIR" || strings.HasPrefix(name, "DB_")
+	})
+}
+
+// write lets the application write into every moderation table.
+func (d *demo) write(ctx context.Context) error {
+	d.say("(the application writes into every moderation table)")
+	written, err := sandbox.WriteModerationRows(ctx, d.sandbox.Target, demoRows)
+	if err != nil {
+		return err
+	}
+	l := reports.List{Columns: []string{"table", "rows"}}
+	for _, t := range written {
+		l.Rows = append(l.Rows, []string{t.Table, reports.Count(t.Rows)})
+	}
+	var text strings.Builder
+	if err := l.Text(&text, d.console.Layout()); err != nil {
+		return err
+	}
+	d.say(strings.TrimRight(text.String(), "\n"))
+	return nil
+}
+
+// cleanUp removes the sandbox, unless it is to be kept.
+func (d *demo) cleanUp(ctx context.Context) error {
+	d.console.Close()
+	if d.sandbox == nil {
+		return nil
+	}
+	if d.Bool("keep") {
+		d.console.Print("The sandbox is left running:\n  clipperops preflight --env-file " + d.sandbox.EnvFile() + "\n  clipperops sandbox stop\n")
+		return nil
+	}
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), demoCleanup)
+	defer cancel()
+	if _, err := sandbox.Stop(limited, sandbox.Options{Dir: d.sandbox.Dir}); err != nil {
+		return fmt.Errorf("removing the sandbox in %s: %w", d.sandbox.Dir, err)
+	}
+	d.console.Print("The sandbox is removed.\n")
+	return nil
+}

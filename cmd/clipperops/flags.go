@@ -1,0 +1,48 @@
+package main
+
+import (
+	"github.com/clipper/clipperops/migrate"
+	"github.com/clipper/clipperops/runbook"
+	"github.com/urfave/cli/v2"
+)
+
+// globalFlags are accepted by every command, before or after any positional.
+// Each command gets its own copies: urfave keeps state in them.
+func globalFlags() []cli.Flag {
+	const category = "Global options"
+	return []cli.Flag{
+		&cli.StringFlag{Name: "env", Aliases: []string{"e"}, Category: category, Usage: "staging, production (prod) or development; default $ENVIRONMENT, else staging"},
+		&cli.StringFlag{Name: "env-file", Category: category, Usage: "read settings from this `FILE` instead of backend/.env or .env"},
+		&cli.StringFlag{Name: "config", Category: category, Usage: "read per-environment settings from this `FILE` instead of clipperops.yaml"},
+		&cli.StringFlag{Name: "database-url", Category: category, Usage: "postgres://USER@HOST:PORT/NAME; put the password elsewhere (`URL` shows in ps)"},
+		&cli.StringFlag{Name: "path", Category: category, Usage: "read migrations from this `DIR` instead of the embedded ones"},
+		&cli.StringFlag{Name: "release", Category: category, Usage: "read the release from this `FILE` instead of the embedded moderation release"},
+		&cli.StringFlag{Name: "backup-dir", Category: category, Usage: "keep backups in this `DIR`; default $BACKUP_DIR, else /var/backups/clipper"},
+		&cli.StringFlag{Name: "report-dir", Category: category, Usage: "leave the reports of changes in this `DIR`; default $REPORT_DIR, else your state directory"},
+		&cli.StringSliceFlag{Name: "report", Aliases: []string{"r"}, Category: category, Usage: "also write a report to this `FILE` (.txt .json .md .html .xml); repeatable"},
+		&cli.StringFlag{Name: "output", Category: category, Value: "text", Usage: "text or json; json prints one document on stdout"},
+		&cli.BoolFlag{Name: "yes", Category: category, Usage: "confirm without asking (needed where there is no terminal)"},
+		&cli.BoolFlag{Name: "no-color", Category: category, Usage: "no colour; NO_COLOR in the environment does the same"},
+		&cli.BoolFlag{Name: "quiet", Category: category, Usage: "warnings, failures and the conclusion only"},
+		&cli.BoolFlag{Name: "verbose", Category: category, Usage: "every check and every detail"},
+		&cli.DurationFlag{Name: "timeout", Category: category, Usage: "give up after this `DURATION`, as if interrupted (e.g. 30m); default none"},
+	}
+}
+
+// lockTimeoutFlag and lockRetryFlag say how long a change waits for tables in use.
+func lockTimeoutFlag() cli.Flag {
+	return &cli.DurationFlag{Name: "lock-timeout", Value: migrate.DefaultLockTimeout, Usage: "how long one try waits for a lock, and others behind it"}
+}
+
+func lockRetryFlag() cli.Flag {
+	return &cli.DurationFlag{Name: "lock-retry-for", Value: migrate.DefaultRetryFor, Usage: "how long to go on trying to get a lock"}
+}
+
+// lockPatience reads the two.
+func (i *invocation) lockPatience() runbook.LockPatience {
+	p := runbook.LockPatience{Timeout: i.Duration("lock-timeout"), RetryFor: i.Duration("lock-retry-for")}
+	if p.RetryFor == 0 {
+		p.RetryFor = -1 // asked for: no second try
+	}
+	return p
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"time"
+
+	"github.com/clipper/clipperops/internal/ledger"
+	"github.com/clipper/clipperops/internal/ops"
+	"github.com/clipper/clipperops/reports"
+	"github.com/clipper/clipperops/runbook"
+	"github.com/urfave/cli/v2"
+)
+
+func historyCommand() command {
+	return command{
+		name:  "history",
+		usage: "who did what to this database, when, from where, and how it ended",
+		flags: []cli.Flag{
+			&cli.IntFlag{Name: "limit", Value: 20, Usage: "how many runs to show, newest first"},
+		},
+		examples: []string{
+			"clipperops history --env production",
+			"clipperops history --limit 100 --output json",
+		},
+		codes: []ops.ExitCode{ops.ExitFailed, ops.ExitUsage, ops.ExitInterrupted},
+		action: func(i *invocation) error {
+			limit := i.Int("limit")
+			if limit < 1 {
+				return usageError(i.path, "--limit must be at least 1, not %d", limit)
+			}
+			s, err := i.session()
+			if err != nil {
+				return err
+			}
+			entries, err := runbook.History(i.ctx, s, limit)
+			if err != nil {
+				return err
+			}
+			return i.list(historyList(entries))
+		},
+	}
+}
+
+func historyList(entries []ledger.Entry) reports.List {
+	l := reports.List{
+		Items:   entries,
+		Columns: []string{"began", "who", "command", "environment", "outcome", "took", "report", "run"},
+		Empty:   "no run is recorded in this database yet",
+	}
+	for _, e := range entries {
+		took := ""
+		if e.DurationMS != nil {
+			took = reports.Duration(time.Duration(*e.DurationMS) * time.Millisecond)
+		}
+		l.Rows = append(l.Rows, []string{
+			e.Started.Format("2006-01-02 15:04:05 UTC"), e.Operator + "@" + e.Host, e.Command, e.Environment,
+			string(e.Outcome), took, e.Report, e.ID,
+		})
+	}
+	return l
+}

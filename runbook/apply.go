@@ -1,0 +1,109 @@
+package runbook
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/clipper/clipperops/internal/ops"
+	"github.com/clipper/clipperops/internal/pg"
+	"github.com/clipper/clipperops/migrate"
+)
+
+// apply carries out the plan. What stands behind it, the backup and the
+// rehearsal, are arguments: it cannot be called without them.
+func (f *flow) apply(ctx context.Context, plan *migrate.Plan, saved migrate.Backup, rehearsed migrate.Rehearsal, locks LockPatience) error {
+	return f.run.Do(ctx, "apply", func(ctx context.Context, s *ops.Step) error {
+		f.touched = true
+		o := f.applyOptions(s, locks)
+		applied, err := migrate.Apply(ctx, f.Config.Target, plan, saved, rehearsed, o)
+		recordNotes(s, applied)
+		return withWayOut(err, f, saved)
+	})
+}
+
+// applyOptions connects the engine to the step, the ledger and the lock.
+func (f *flow) applyOptions(s *ops.Step, locks LockPatience) migrate.ApplyOptions {
+	o := migrate.ApplyOptions{
+		LockTimeout: locks.Timeout,
+		RetryFor:    locks.RetryFor,
+		Application: f.application(f.run.Command),
+		LockLost:    f.lock.Lost(),
+		OnEvent:     func(e migrate.Event) { showApplying(s, e) },
+	}
+	if f.record != nil {
+		o.Ledger = migrate.RecordIn(f.record.ledger, f.run.ID)
+	}
+	return o
+}
+
+// showApplying turns what the engine reports into what the operator sees.
+func showApplying(s *ops.Step, e migrate.Event) {
+	switch e.Kind {
+	case migrate.FileDone:
+		r := finding("apply."+e.File.ID(), ops.Pass(e.File.ID()+" "+e.File.Name))
+		if e.Attempt > 1 {
+			r.Summary += fmt.Sprintf("   (%s try)", ordinal(e.Attempt))
+		}
+		r.Took = max(e.Took, time.Nanosecond)
+		s.Record(r)
+	case migrate.Running:
+		p := ops.Progress{Label: e.File.ID(), Done: e.Done, Total: e.Total, Detail: e.Phase}
+		if p.Detail == "" {
+			p.Detail = e.Text
+		}
+		s.Progress(p)
+	case migrate.FileStarted:
+		s.Progress(ops.Progress{Label: e.File.ID(), Done: int64(e.Index), Total: int64(e.Of), Unit: ops.UnitFiles, Detail: e.File.Name})
+	case migrate.Waiting, migrate.Retrying, migrate.Note, migrate.StatementDone:
+		s.Note(e.Text + blockersText(e.Blockers))
+	}
+}
+
+func blockersText(blockers []pg.Holder) string {
+	if len(blockers) == 0 {
+		return ""
+	}
+	names := make([]string, len(blockers))
+	for i, b := range blockers {
+		names[i] = b.String()
+	}
+	return ": " + strings.Join(names, "; ")
+}
+
+// recordNotes keeps in the report what the engine wants to be known.
+func recordNotes(s *ops.Step, applied *migrate.Applied) {
+	if applied == nil {
+		return
+	}
+	for _, note := range applied.Notes {
+		s.Record(finding("apply.note", ops.Warn(note, "")))
+	}
+}
+
+// withWayOut adds to a failure of the engine where the state before was saved.
+func withWayOut(err error, f *flow, saved migrate.Backup) error {
+	if err == nil || saved.Path == "" {
+		return err
+	}
+	failure := *ops.AsFailure(err)
+	failure.Err = err
+	failure.State = append(append([]string{}, failure.State...), "the state before is saved in "+saved.Path)
+	return &failure
+}
+
+func ordinal(n int) string {
+	suffix := "th"
+	if n%100 < 11 || n%100 > 13 {
+		switch n % 10 {
+		case 1:
+			suffix = "st"
+		case 2:
+			suffix = "nd"
+		case 3:
+			suffix = "rd"
+		}
+	}
+	return fmt.Sprintf("%d%s", n, suffix)
+}

@@ -1,0 +1,130 @@
+package runbook
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/clipper/clipperops/backup"
+	"github.com/clipper/clipperops/internal/ops"
+	"github.com/clipper/clipperops/migrate"
+	"github.com/clipper/clipperops/reports"
+)
+
+// Backup saves the whole database.
+func Backup(ctx context.Context, s *Session) *ops.Run {
+	return s.conduct(ctx, "backup", func(ctx context.Context, f *flow) error {
+		if err := f.connect(ctx, true); err != nil {
+			return err
+		}
+		if err := f.run.Do(ctx, "record", func(ctx context.Context, s *ops.Step) error {
+			f.openRecord(ctx, s)
+			return nil
+		}); err != nil {
+			return err
+		}
+		ref, err := f.dump(ctx)
+		if err != nil {
+			return err
+		}
+		f.run.Data = ref.Manifest
+		f.run.Next = []string{"prove it: " + f.invocation("backup restore "+ref.Path+" --into "+f.Config.Target.Database+"_check")}
+		return nil
+	})
+}
+
+// save backs up as a step of a change. A reason for not doing so is a value too,
+// and shown.
+func (f *flow) save(ctx context.Context, waived string) (migrate.Backup, error) {
+	if waived != "" {
+		err := f.run.Do(ctx, "backup", func(_ context.Context, s *ops.Step) error {
+			s.Record(finding("backup", ops.Skip("no backup: "+waived)))
+			return nil
+		})
+		return migrate.Backup{Waived: waived}, err
+	}
+	ref, err := f.dump(ctx)
+	return migrate.Backup{Path: ref.Path, SHA256: ref.Manifest.SHA256}, err
+}
+
+// dump takes the backup and shows it.
+func (f *flow) dump(ctx context.Context) (ref backup.Ref, err error) {
+	err = f.run.Do(ctx, "backup", func(ctx context.Context, s *ops.Step) error {
+		programs, err := f.programs(ctx)
+		if err != nil {
+			return nothingChanged(err)
+		}
+		ref, err = backup.Create(ctx, backup.Options{
+			Target:      f.Config.Target,
+			Dir:         f.Config.BackupDir,
+			Programs:    programs,
+			Application: f.application("backup"),
+			Version:     f.Version,
+			Environment: f.Config.Environment,
+			Operator:    f.Operator,
+			Now:         f.Now,
+			Progress:    s.Progress,
+		})
+		if err != nil {
+			return nothingChanged(err)
+		}
+		f.run.Attach(ref.Artifact())
+		s.Record(finding("backup", backupResult(ref)))
+		return nil
+	})
+	return ref, err
+}
+
+func backupResult(ref backup.Ref) ops.Result {
+	m := ref.Manifest
+	summary := fmt.Sprintf("%s   %s → %s   %s rows in %d tables   restorable: not yet proven",
+		m.File, reports.Bytes(m.RawBytes), reports.Bytes(m.Bytes), reports.Count(m.Rows()), len(m.Tables))
+	r := ops.Pass(summary)
+	if len(m.Warnings) > 0 {
+		r = ops.Warn(summary, "read what pg_dump says")
+		for _, w := range m.Warnings {
+			r.Evidence = append(r.Evidence, ops.Fact{Value: w})
+		}
+	}
+	for _, removed := range ref.Removed {
+		r.Evidence = append(r.Evidence, ops.Fact{Value: "removed " + removed + ", which a killed run had left unfinished"})
+	}
+	return r
+}
+
+// RestoreOptions says which backup becomes which database.
+type RestoreOptions struct {
+	File string
+	// Into is the name of the new database, on the target's server.
+	Into string
+}
+
+// Restore makes a new database of a backup and compares every table's rows with
+// the manifest.
+func Restore(ctx context.Context, s *Session, o RestoreOptions) *ops.Run {
+	return s.conduct(ctx, "backup restore", func(ctx context.Context, f *flow) error {
+		if err := f.connect(ctx, true); err != nil {
+			return err
+		}
+		return f.run.Do(ctx, "restore", func(ctx context.Context, s *ops.Step) error {
+			programs, err := f.programs(ctx)
+			if err != nil {
+				return nothingChanged(err)
+			}
+			restored, err := backup.Restore(ctx, backup.RestoreOptions{
+				File:        o.File,
+				Into:        f.Config.Target.WithDatabase(o.Into),
+				Programs:    programs,
+				Application: f.application("restore"),
+				Progress:    s.Progress,
+			})
+			for _, r := range restored.Results {
+				s.Record(r)
+			}
+			if err != nil {
+				return err
+			}
+			f.run.Conclusion = append(f.run.Conclusion, fmt.Sprintf("%s is restored into %s.", o.File, o.Into))
+			return nil
+		})
+	})
+}

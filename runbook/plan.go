@@ -1,0 +1,119 @@
+package runbook
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/clipper/clipperops/internal/ledger"
+	"github.com/clipper/clipperops/internal/ops"
+	"github.com/clipper/clipperops/migrate"
+)
+
+// survey is what the files and the database say before anything is planned.
+type survey struct {
+	source *migrate.Source
+	state  migrate.State
+	// known are the versions whose files were there when the database passed them.
+	known []uint64
+}
+
+// look reads every file and asks the database where it stands.
+func (f *flow) look(ctx context.Context) (survey, error) {
+	source, err := migrate.ReadSource(f.Migrations, f.MigrationsFrom)
+	if err != nil {
+		return survey{}, &ops.Failure{
+			Code: ops.ExitUsage, What: "the migrations in " + f.MigrationsFrom + " cannot be read",
+			State: []string{"nothing was touched"}, Err: err,
+		}
+	}
+	v := survey{source: source}
+	if f.conn == nil {
+		return v, nil
+	}
+	if v.state, err = migrate.ReadState(ctx, f.conn); err != nil {
+		return v, nothingChanged(err)
+	}
+	known, err := ledger.KnownVersions(ctx, f.conn)
+	if err != nil {
+		return v, nil //nolint:nilerr // without the ledger late files cannot be told, which the check says
+	}
+	for _, k := range known {
+		v.known = append(v.known, k.Version)
+	}
+	return v, nil
+}
+
+// target is the version to reach: the one asked for, else the release's last.
+func (f *flow) target(asked *uint64) uint64 {
+	if asked != nil {
+		return *asked
+	}
+	return f.Release.Target
+}
+
+// shownDigest is how much of a digest people are shown; the whole is in the data.
+const shownDigest = 12
+
+// recordPlan shows the plan: one line for the whole, one for each file.
+func recordPlan(s *ops.Step, p *migrate.Plan) {
+	whole := finding("plan", ops.Pass(planSummary(p)))
+	for _, file := range p.Files {
+		whole.Evidence = append(whole.Evidence, ops.Fact{Name: file.ID(), Value: fileSummary(file)})
+	}
+	if !p.Nothing() {
+		whole.Evidence = append(whole.Evidence,
+			ops.Fact{Name: "from", Value: p.Source},
+			ops.Fact{Name: "sha256", Value: p.SHA256[:shownDigest] + "…"})
+	}
+	s.Record(whole)
+}
+
+func planSummary(p *migrate.Plan) string {
+	if p.Nothing() {
+		return fmt.Sprintf("nothing to do: the database is at version %s", version(p.From))
+	}
+	outside := 0
+	for _, file := range p.Files {
+		if !file.Transactional {
+			outside++
+		}
+	}
+	how := "all in transactions"
+	if outside > 0 {
+		how = fmt.Sprintf("%d outside a transaction, statement by statement", outside)
+	}
+	whose := "all of this release"
+	if n := len(p.Foreign()); n > 0 {
+		whose = fmt.Sprintf("%d not of this release", n)
+	}
+	return fmt.Sprintf("%s → %s   %s, %s, %s", version(p.From), version(p.To), files(len(p.Files)), how, whose)
+}
+
+// fileSummary says what a file does, as far as its text tells.
+func fileSummary(file migrate.File) string {
+	text := file.Name
+	if effect := file.Touches().Summary(); effect != "" {
+		text += "   " + effect
+	}
+	if !file.Transactional {
+		text += "   (" + file.NonTransactionalReason + ")"
+	}
+	if !file.Release {
+		text += "   (not of this release)"
+	}
+	return text
+}
+
+func version(v int64) string {
+	if v < 0 {
+		return "none"
+	}
+	return fmt.Sprint(v)
+}
+
+func files(n int) string {
+	if n == 1 {
+		return "1 file"
+	}
+	return fmt.Sprintf("%d files", n)
+}

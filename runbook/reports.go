@@ -1,0 +1,45 @@
+package runbook
+
+import (
+	"path/filepath"
+
+	"github.com/clipper/clipperops/internal/ops"
+	"github.com/clipper/clipperops/reports"
+)
+
+// writeReports writes the reports the operator asked for and, for a command that
+// changes something, HTML and JSON in the report directory. A report that cannot
+// be written does not change how the operation ended; it is said.
+func (f *flow) writeReports() {
+	paths := append([]string{}, f.Reports...)
+	if f.changing {
+		base := filepath.Join(f.Config.ReportDir, f.reportName())
+		paths = append(paths, base+".html", base+".json")
+	}
+	for _, path := range paths {
+		format, err := reports.FormatOf(path)
+		if err == nil {
+			err = reports.WriteFile(path, format, f.run)
+		}
+		if err != nil {
+			f.run.Conclusion = append(f.run.Conclusion, "the report "+path+" could not be written: "+err.Error())
+			continue
+		}
+		f.run.Attach(ops.Artifact{Kind: "report", Path: path})
+	}
+}
+
+// reportName is migrate-production-20260213-031502.
+func (f *flow) reportName() string {
+	return f.run.Command + "-" + f.run.Environment + "-" + f.run.Started.Format("20060102-150405")
+}
+
+// reportPath is the first report written, "" for none.
+func (f *flow) reportPath() string {
+	for _, a := range f.run.Artifacts {
+		if a.Kind == "report" {
+			return a.Path
+		}
+	}
+	return ""
+}

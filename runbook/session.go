@@ -1,0 +1,64 @@
+package runbook
+
+import (
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/clipper/clipperops/internal/config"
+	"github.com/clipper/clipperops/internal/ops"
+	"github.com/clipper/clipperops/release"
+)
+
+// Session is what every flow needs to know of its caller.
+type Session struct {
+	Config  *config.Config
+	Release *release.Release
+	// Migrations holds the files, MigrationsFrom says where they come from: a
+	// directory or "the embedded set".
+	Migrations     fs.FS
+	MigrationsFrom string
+
+	Sink  ops.Sink
+	Asker ops.Asker
+	// Reports are the files the operator asked for; what changes something also
+	// leaves its report in Config.ReportDir.
+	Reports []string
+
+	// Selection are the flags with which the operator chose this database and
+	// these files; a command we suggest must not lead to others.
+	Selection []string
+	// Operator and Host say who works and from where; Version is that of clipperops.
+	Operator, Host, Version string
+	// SearchPath is where client programs are looked for, as in $PATH.
+	SearchPath string
+	// Now is the clock, NewID makes the run's unique, time-ordered id.
+	Now   func() time.Time
+	NewID func() string
+}
+
+// header is the identity of a run of that command.
+func (s *Session) header(command string) ops.Header {
+	return ops.Header{
+		ID:          s.NewID(),
+		Command:     command,
+		Environment: string(s.Config.Environment),
+		Release:     s.Release.Name,
+		Database:    s.Config.Target.RedactedURL(),
+		Operator:    s.Operator,
+		Host:        s.Host,
+		Version:     s.Version,
+	}
+}
+
+// application is the application_name of our sessions: what, and who where. It
+// is what another operator sees in pg_stat_activity.
+func (s *Session) application(command string) string {
+	return "clipperops " + command + " (" + s.Operator + "@" + s.Host + ")"
+}
+
+// invocation is the command an operator would type on this database.
+func (s *Session) invocation(command string) string {
+	words := append([]string{"clipperops", command, "--env", string(s.Config.Environment)}, s.Selection...)
+	return strings.Join(words, " ")
+}
