@@ -2,10 +2,7 @@ package pgtest
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
-	"os"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -14,9 +11,6 @@ import (
 	"github.com/clipper/clipperops/internal/sandbox"
 	"github.com/jackc/pgx/v5"
 )
-
-// prefix begins the name of everything this package makes on a shared server.
-const prefix = "clipperops_test_"
 
 // clipperUsers is how many users a database made WithClipper has.
 const clipperUsers = 30
@@ -96,11 +90,6 @@ func New(t testing.TB, opts ...Option) config.Target {
 		return handOver(t, target, role)
 	}
 	return target
-}
-
-// name returns a name nobody else has: clipperops_test_<pid>_<kind>_<random>.
-func name(kind string) string {
-	return fmt.Sprintf("%s%d_%s_%s", prefix, os.Getpid(), kind, strings.ToLower(rand.Text()[:10]))
 }
 
 // clipperTemplate builds the template once per process.

@@ -1,14 +1,17 @@
 package pgtest
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/clipper/clipperops/internal/config"
 	"github.com/clipper/clipperops/internal/ops"
+	"github.com/jackc/pgx/v5"
 )
 
 // URLVariable names the environment variable with the shared server's URL.
@@ -19,17 +22,25 @@ const URLVariable = "CLIPPEROPS_TEST_DATABASE_URL"
 // of every test binary.
 const containerProgram = "github.com/clipper/clipperops/internal/pgtest/container"
 
-// running is the shared server. The guard's standard input must stay referred
-// to: collected as garbage it would close, and the server go.
+// running is the shared server. The guard's standard input and the presence
+// must stay referred to: collected as garbage they would close, and the server
+// or the databases go.
 type running struct {
-	target config.Target
-	stop   func() error
+	target   config.Target
+	stop     func() error
+	presence *pgx.Conn
 }
 
 // shared answers once per process.
 var shared = sync.OnceValues(func() (running, error) {
 	target, stop, err := StartShared()
-	return running{target, stop}, err
+	if err != nil || os.Getenv(URLVariable) == "" {
+		return running{target: target, stop: stop}, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	presence, err := announce(ctx, target)
+	return running{target, stop, presence}, err
 })
 
 // Shared returns the shared server's own database, as its superuser. Tests make
@@ -60,19 +71,25 @@ func StartShared() (target config.Target, stop func() error, err error) {
 	}
 	local := exec.Command(program)
 	local.Env = append(os.Environ(), guardVariable+"=1")
-	g, err := guardedBy(local)
+	g, err := firstOf(local, exec.Command("go", "run", containerProgram))
 	if err != nil {
-		var other error
-		if g, other = guardedBy(exec.Command("go", "run", containerProgram)); other != nil {
-			return target, nil, neither(err, other)
-		}
+		return target, nil, err
 	}
 	return g.target, g.Stop, nil
 }
 
-// neither is the failure when there are neither server programs nor an engine.
-func neither(local, container error) error {
-	f := *ops.AsFailure(local)
-	f.Detail = append(f.Detail, "a container instead: "+container.Error())
-	return &f
+// firstOf starts the first of the guards that can have a server: local
+// programs, else a container.
+func firstOf(local, container *exec.Cmd) (*guarded, error) {
+	g, err := guardedBy(local)
+	if err == nil {
+		return g, nil
+	}
+	g, other := guardedBy(container)
+	if other == nil {
+		return g, nil
+	}
+	f := *ops.AsFailure(err) // it has the command that installs a server
+	f.Detail = append(f.Detail, "a container instead: "+strings.Join(append([]string{other.Error()}, ops.AsFailure(other).Detail...), ": "))
+	return nil, &f
 }

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -74,7 +75,7 @@ func candidates(o ServerOptions, places []string) []string {
 		if err != nil {
 			continue // a pattern of ours; cannot happen
 		}
-		slices.SortFunc(found, func(a, b string) int { return versionIn(b) - versionIn(a) })
+		slices.SortFunc(found, func(a, b string) int { return cmp.Compare(versionIn(b), versionIn(a)) })
 		for _, dir := range found {
 			if hasServer(dir) {
 				dirs = append(dirs, dir)
@@ -84,11 +85,16 @@ func candidates(o ServerOptions, places []string) []string {
 	return dirs
 }
 
-var digits = regexp.MustCompile(`[0-9]+`)
+var versionNumber = regexp.MustCompile(`[0-9]+(\.[0-9]+)?`)
 
-// versionIn reads the major version out of a path such as /usr/lib/postgresql/17/bin.
-func versionIn(dir string) int {
-	n, err := strconv.Atoi(digits.FindString(dir))
+// versionIn reads the version out of a path such as /usr/lib/postgresql/17/bin:
+// the last number in it, zero when there is none.
+func versionIn(dir string) float64 {
+	numbers := versionNumber.FindAllString(dir, -1)
+	if len(numbers) == 0 {
+		return 0
+	}
+	n, err := strconv.ParseFloat(numbers[len(numbers)-1], 64)
 	if err != nil {
 		return 0
 	}
@@ -113,6 +119,8 @@ func executable(path string) bool {
 	return err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0
 }
 
+var leadingDigits = regexp.MustCompile(`^[0-9]+`)
+
 // inspect asks the server program in dir which version it is.
 func inspect(ctx context.Context, dir string) (Installation, error) {
 	program, err := filepath.EvalSymlinks(filepath.Join(dir, "postgres"))
@@ -127,8 +135,8 @@ func inspect(ctx context.Context, dir string) (Installation, error) {
 	}
 	// "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"
 	_, version, _ := strings.Cut(string(out), "(PostgreSQL) ")
-	major := versionIn(version)
-	if major == 0 {
+	major, err := strconv.Atoi(leadingDigits.FindString(version))
+	if err != nil {
 		return Installation{}, fmt.Errorf("%s --version says %q", program, strings.TrimSpace(string(out)))
 	}
 	return Installation{BinDir: filepath.Dir(program), Major: major}, nil

@@ -53,6 +53,33 @@ func TestAnEphemeralServerDiesWithItsKilledOwnerAndTheNextStartCleansUp(t *testi
 	empty(t, place)
 }
 
+// Guards against containers that stay when the process that made them is killed.
+func TestOnDockerTheNextStartRemovesTheContainerOfAKilledOwner(t *testing.T) {
+	image := pgtest.Image(t)
+	place := temporaryPlace(t)
+	owner, _ := startChild(t, childOrder{Image: image, Stay: true})
+	left, err := filepath.Glob(filepath.Join(place, "clipperops-pg-*"))
+	if err != nil || len(left) != 1 {
+		t.Fatalf("directories %v, error %v", left, err)
+	}
+	if containersOf(t, left[0]) == "" {
+		t.Fatal("there is no container")
+	}
+	_ = owner.Process.Kill()
+	_ = owner.Wait()
+	s, err := sandbox.StartServer(t.Context(), pgtest.Options(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if container := containersOf(t, left[0]); container != "" || !isGone(left[0]) {
+		t.Errorf("left: container %q, directory gone: %t", container, isGone(left[0]))
+	}
+	if err := s.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	empty(t, place)
+}
+
 func TestALivingServerIsNotSweptAway(t *testing.T) {
 	temporaryPlace(t)
 	_, target := startChild(t, childOrder{Stay: true})

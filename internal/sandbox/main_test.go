@@ -25,6 +25,8 @@ const childVariable = "CLIPPEROPS_SANDBOX_TEST_CHILD"
 type childOrder struct {
 	// Sandbox is the directory of a small sandbox to start; empty: start a server.
 	Sandbox string
+	// Image runs the server on Docker.
+	Image string
 	// Stay keeps the process alive once it is started.
 	Stay bool
 }
@@ -51,7 +53,11 @@ func obey(text string) int {
 		}
 		target = s.Target
 	} else {
-		s, err := sandbox.StartServer(context.Background(), pgtest.Options(nil))
+		options := pgtest.Options(nil)
+		if o.Image != "" {
+			options.Backend, options.Image = sandbox.BackendDocker, o.Image
+		}
+		s, err := sandbox.StartServer(context.Background(), options)
 		if err != nil {
 			fmt.Println("failed:", err)
 			return 1

@@ -109,8 +109,8 @@ func TestSeedingTakesConstantMemory(t *testing.T) {
 	var before runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	err := sandbox.Seed(t.Context(), target, 100_000, func(p ops.Progress) {
-		if p.Done%50_000 == 0 {
+	err := sandbox.Seed(t.Context(), target, 40_000, func(p ops.Progress) {
+		if p.Done%20_000 == 0 {
 			var m runtime.MemStats
 			runtime.GC() // what is left is what is held
 			runtime.ReadMemStats(&m)
@@ -121,7 +121,7 @@ func TestSeedingTakesConstantMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	if held := int64(peak.Load()) - int64(before.HeapAlloc); held > 16<<20 {
-		t.Errorf("%d bytes are held while 350,000 rows pass", held)
+		t.Errorf("%d bytes are held while 140,000 rows pass", held)
 	}
 }
 
