@@ -3,6 +3,7 @@ package runbook
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,7 +20,8 @@ func (f *flow) apply(ctx context.Context, plan *migrate.Plan, saved migrate.Back
 		o := f.applyOptions(s, locks)
 		applied, err := migrate.Apply(ctx, f.Config.Target, plan, saved, rehearsed, o)
 		recordNotes(s, applied)
-		return withWayOut(err, f, saved)
+		f.record.reached(ctx, f.run.ID, f, applied.State.Version)
+		return withWayOut(err, saved.Path)
 	})
 }
 
@@ -83,13 +85,18 @@ func recordNotes(s *ops.Step, applied *migrate.Applied) {
 }
 
 // withWayOut adds to a failure of the engine where the state before was saved.
-func withWayOut(err error, f *flow, saved migrate.Backup) error {
-	if err == nil || saved.Path == "" {
-		return err
+func withWayOut(err error, paths ...string) error {
+	if err == nil {
+		return nil
 	}
 	failure := *ops.AsFailure(err)
 	failure.Err = err
-	failure.State = append(append([]string{}, failure.State...), "the state before is saved in "+saved.Path)
+	failure.State = slices.Clone(failure.State)
+	for _, path := range paths {
+		if path != "" {
+			failure.State = append(failure.State, "the state before is saved in "+path)
+		}
+	}
 	return &failure
 }
 

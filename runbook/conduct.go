@@ -24,6 +24,7 @@ type flow struct {
 	server pg.Server
 	lock   *pg.Held // nil while not locked
 	record *record  // nil until opened
+	source *migrate.Source
 
 	// changing says that the command may change something: it then leaves a report.
 	changing bool

@@ -51,10 +51,7 @@ func Migrate(ctx context.Context, s *Session, o MigrateOptions) *ops.Run {
 		if err != nil || plan.Nothing() {
 			return err
 		}
-		noBackup := ""
-		if o.SkipBackup {
-			noBackup = "--skip-backup"
-		}
+		noBackup := waiver(o.SkipBackup, "--skip-backup")
 		if err := f.preflight(ctx, survey, plan, noBackup); err != nil {
 			return err
 		}
@@ -72,7 +69,6 @@ func Migrate(ctx context.Context, s *Session, o MigrateOptions) *ops.Run {
 		if err := f.apply(ctx, plan, saved, rehearsal, o.Locks); err != nil {
 			return err
 		}
-		f.rememberFiles(ctx, survey, plan)
 		undo := "undo with: " + f.invocation("rollback --target "+version(plan.From))
 		f.run.Next = append(f.run.Next, undo)
 		return f.validateAfter(ctx, o.SkipValidation, undo)
@@ -116,6 +112,7 @@ func (f *flow) planForward(ctx context.Context, o MigrateOptions) (v survey, pla
 		return nil
 	})
 	if err == nil && plan.Nothing() {
+		f.changing = false
 		f.run.Conclusion = append(f.run.Conclusion, fmt.Sprintf(
 			"There is nothing to do: the database is at %s, and migrate never goes down.", v.state))
 		f.run.Next = append(f.run.Next, f.invocation("validate"))
@@ -131,15 +128,6 @@ func (f *flow) showSQL(ctx context.Context, plan *migrate.Plan) error {
 		}
 		return nil
 	})
-}
-
-// rememberFiles tells the ledger which files there were, so that one that comes
-// later with a lower number is found.
-func (f *flow) rememberFiles(ctx context.Context, v survey, plan *migrate.Plan) {
-	if f.record == nil {
-		return
-	}
-	f.record.known(ctx, f.run.ID, v.source, plan.To)
 }
 
 func changeQuestion(f *flow, plan *migrate.Plan) ops.Question {

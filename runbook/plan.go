@@ -27,6 +27,7 @@ func (f *flow) look(ctx context.Context) (survey, error) {
 		}
 	}
 	v := survey{source: source}
+	f.source = source
 	if f.conn == nil {
 		return v, nil
 	}
@@ -111,9 +112,19 @@ func version(v int64) string {
 	return fmt.Sprint(v)
 }
 
-func files(n int) string {
+func files(n int) string { return counted(n, "file", "files") }
+
+func counted(n int, one, many string) string {
 	if n == 1 {
-		return "1 file"
+		return "1 " + one
 	}
-	return fmt.Sprintf("%d files", n)
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// waiver is the reason for leaving a step out, "" for doing it.
+func waiver(skip bool, reason string) string {
+	if skip {
+		return reason
+	}
+	return ""
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/clipper/clipperops/internal/ledger"
 	"github.com/clipper/clipperops/internal/ops"
 	"github.com/clipper/clipperops/internal/pg"
-	"github.com/clipper/clipperops/migrate"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -75,15 +74,22 @@ func (r *record) step(runID, name string) {
 	_ = r.ledger.Step(ctx, runID, name) // the ledger never stands in the way
 }
 
-// known tells the ledger which files there were at this version.
-func (r *record) known(ctx context.Context, runID string, source *migrate.Source, reached int64) {
+// reached tells the ledger which files there were when the database came to this
+// version, so that one that comes later with a lower number is found. Nothing is
+// told where there is no ledger.
+func (r *record) reached(ctx context.Context, runID string, f *flow, version int64) {
+	if r == nil || f.source == nil {
+		return
+	}
 	var versions []ledger.KnownVersion
-	for _, v := range source.Versions() {
-		if up, ok := source.Up(v); ok {
+	for _, v := range f.source.Versions() {
+		if up, ok := f.source.Up(v); ok {
 			versions = append(versions, ledger.KnownVersion{Version: v, Name: up.Name, SHA256: up.SHA256})
 		}
 	}
-	_ = r.ledger.RecordKnown(ctx, runID, reached, versions) // without it late files cannot be told, which the check says
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	defer cancel()
+	_ = r.ledger.RecordKnown(limited, runID, version, versions) // without it late files cannot be told, which the check says
 }
 
 func (r *record) close(ctx context.Context) {

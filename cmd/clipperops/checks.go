@@ -9,7 +9,6 @@ import (
 	"github.com/clipper/clipperops/preflight"
 	"github.com/clipper/clipperops/release"
 	"github.com/clipper/clipperops/reports"
-	"github.com/clipper/clipperops/rollback"
 	"github.com/clipper/clipperops/runbook"
 	"github.com/clipper/clipperops/validate"
 )
@@ -59,7 +58,6 @@ func catalogue() []ops.Check {
 	return slices.Concat(
 		preflight.Catalogue(),
 		validate.Catalogue(release.Moderation()),
-		rollback.Catalogue(),
 		runbook.Catalogue(),
 	)
 }

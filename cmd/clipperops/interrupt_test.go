@@ -29,7 +29,7 @@ var points = []point{
 	{"backing up", false, []string{"migrate"}, "LOCK TABLE comments IN ACCESS EXCLUSIVE MODE", "pg_dump%", 10},
 	{"applying", false, []string{"migrate"}, "SELECT 1 FROM clip_submissions", "clipperops%", 10},
 	{"archiving", true, []string{"rollback", "--target", "10", "--skip-backup"}, "LOCK TABLE moderation_appeals IN ACCESS EXCLUSIVE MODE", "clipperops%", 97},
-	{"reverting", true, []string{"rollback", "--target", "10", "--skip-backup"}, "SELECT 1 FROM moderation_queue", "clipperops%", 69},
+	{"reverting", true, []string{"rollback", "--target", "10", "--skip-backup"}, "SELECT 1 FROM moderation_queue", "clipperops%", 49},
 }
 
 // at brings a program to stand still at a point; free lets it go on.

@@ -1,0 +1,245 @@
+package runbook
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/clipper/clipperops/internal/ops"
+	"github.com/clipper/clipperops/internal/pg"
+	"github.com/clipper/clipperops/migrate"
+	"github.com/clipper/clipperops/reports"
+	"github.com/clipper/clipperops/rollback"
+)
+
+// RollbackOptions says how to take the database back.
+type RollbackOptions struct {
+	// Target is the version to go back to.
+	Target uint64
+	// DryRun shows what would be reverted and lost, and stops.
+	DryRun bool
+	// SkipBackup leaves out the full backup; the archive is always made.
+	SkipBackup bool
+	// AllowForeign also reverts files that are not the release's.
+	AllowForeign bool
+	Locks        LockPatience
+}
+
+// RollbackData is what a rollback's JSON holds under "data".
+type RollbackData struct {
+	Plan *migrate.Plan `json:"plan"`
+	Loss rollback.Loss `json:"loss"`
+}
+
+// Rollback takes the database back: lock, plan with what would be lost, backup,
+// archive, confirm, revert, prove. Nothing is dropped that is not in the archive.
+func Rollback(ctx context.Context, s *Session, o RollbackOptions) *ops.Run {
+	if o.DryRun {
+		return s.conduct(ctx, "rollback", func(ctx context.Context, f *flow) error {
+			if err := f.connect(ctx, true); err != nil {
+				return err
+			}
+			plan, _, err := f.planBack(ctx, o)
+			if err != nil || plan.Nothing() {
+				return err
+			}
+			f.run.Conclusion = append(f.run.Conclusion, "Dry run: nothing was changed.")
+			f.run.Next = []string{f.invocation(fmt.Sprintf("rollback --target %d", o.Target))}
+			return nil
+		})
+	}
+	return s.conduct(ctx, "rollback", func(ctx context.Context, f *flow) error {
+		f.changing = true
+		if err := f.takeLock(ctx); err != nil {
+			return err
+		}
+		if err := f.connect(ctx, true); err != nil {
+			return err
+		}
+		plan, loss, err := f.planBack(ctx, o)
+		if err != nil || plan.Nothing() {
+			return err
+		}
+		saved, err := f.save(ctx, waiver(o.SkipBackup, "--skip-backup; the archive holds every row that goes"))
+		if err != nil {
+			return err
+		}
+		rehearsal, err := f.rehearse(ctx)
+		if err != nil {
+			return err
+		}
+		archive, err := f.archive(ctx, plan)
+		if err != nil {
+			return err
+		}
+		if err := f.confirm(ctx, rollbackQuestion(f, plan, loss)); err != nil {
+			return err
+		}
+		before, err := f.snapshot(ctx)
+		if err != nil {
+			return err
+		}
+		late, err := f.revert(ctx, plan, archive, saved, rehearsal, o.Locks)
+		if err != nil {
+			return err
+		}
+		return f.prove(ctx, rollback.ProveInput{
+			Before: before, Plan: plan, Release: f.Release, Archive: archive, Late: late,
+		})
+	})
+}
+
+// planBack makes the plan and counts what it would take away.
+func (f *flow) planBack(ctx context.Context, o RollbackOptions) (plan *migrate.Plan, loss rollback.Loss, err error) {
+	err = f.run.Do(ctx, "plan", func(ctx context.Context, s *ops.Step) error {
+		v, err := f.look(ctx)
+		if err != nil {
+			return err
+		}
+		if plan, err = rollback.Plan(v.source, v.state, o.Target, f.Release, o.AllowForeign); err != nil {
+			return nothingChanged(err)
+		}
+		if loss, err = rollback.PlanLoss(ctx, f.conn, plan); err != nil {
+			return nothingChanged(err)
+		}
+		f.run.Data = RollbackData{Plan: plan, Loss: loss}
+		recordPlan(s, plan)
+		if !plan.Nothing() {
+			s.Record(finding("plan.loss", lossResult(loss)))
+		}
+		return nil
+	})
+	if err == nil && plan.Nothing() {
+		f.changing = false
+		f.run.Conclusion = append(f.run.Conclusion, fmt.Sprintf("There is nothing to do: the database is at version %d already.", o.Target))
+	}
+	return plan, loss, err
+}
+
+// lossResult says what would be lost, table by table.
+func lossResult(l rollback.Loss) ops.Result {
+	r := ops.Pass("nothing would be lost")
+	if !l.Nothing() {
+		r = ops.Warn(fmt.Sprintf("would be lost: %s rows in %s, values in %s",
+			reports.Count(l.Rows()), counted(len(l.Tables), "table", "tables"), counted(len(l.Columns), "column", "columns")),
+			"nothing to type: they are archived before anything is dropped")
+	}
+	for _, t := range l.Tables {
+		r.Evidence = append(r.Evidence, ops.Fact{Name: t.String(), Value: fmt.Sprintf("%s rows, %s", reports.Count(t.Rows), reports.Bytes(t.Bytes))})
+	}
+	for _, c := range l.Columns {
+		r.Evidence = append(r.Evidence, ops.Fact{Name: c.Table.String() + "." + c.Column, Value: fmt.Sprintf("%s values", reports.Count(c.NonNull))})
+	}
+	for _, t := range l.Altered {
+		r.Evidence = append(r.Evidence, ops.Fact{Name: t.String(), Value: "stays, altered"})
+	}
+	for _, d := range l.Dependents {
+		r.Evidence = append(r.Evidence, ops.Fact{Name: "in the way", Value: d.String()})
+	}
+	for _, statement := range l.Opaque {
+		r.Evidence = append(r.Evidence, ops.Fact{Name: "cannot be told beforehand", Value: statement})
+	}
+	return r
+}
+
+// archive saves every row of every table that goes or changes.
+func (f *flow) archive(ctx context.Context, plan *migrate.Plan) (ref rollback.ArchiveRef, err error) {
+	err = f.run.Do(ctx, "archive", func(ctx context.Context, s *ops.Step) error {
+		ref, err = rollback.Archive(ctx, rollback.ArchiveOptions{
+			Target:      f.Config.Target,
+			Plan:        plan,
+			Dir:         f.Config.BackupDir,
+			Application: f.application("rollback"),
+			Run:         f.run.ID,
+			Operator:    f.Operator,
+			Tool:        "clipperops " + f.Version,
+			Now:         f.Now,
+			Progress:    s.Progress,
+		})
+		if err != nil {
+			return nothingChanged(err)
+		}
+		f.recordArchive(s, "archive", ref)
+		return nil
+	})
+	return ref, err
+}
+
+func (f *flow) recordArchive(s *ops.Step, id string, ref rollback.ArchiveRef) {
+	f.run.Attach(ops.Artifact{Kind: "archive", Path: ref.Path, SHA256: ref.SHA256, Bytes: ref.Bytes})
+	s.Record(finding(id, ops.Pass(fmt.Sprintf("%s rows, %s, sha256 %s…, proven readable",
+		reports.Count(ref.Rows()), reports.Bytes(ref.Bytes), ref.SHA256[:shownDigest]))))
+}
+
+// snapshot remembers the schema, so that everything else can be proven unchanged.
+func (f *flow) snapshot(ctx context.Context) (*pg.Snapshot, error) {
+	before, err := pg.TakeSnapshot(ctx, f.conn, pg.SnapshotOptions{})
+	if err != nil {
+		return nil, nothingChanged(err)
+	}
+	return before, nil
+}
+
+// revert runs the down files, saving rows that came after the archive was made.
+func (f *flow) revert(ctx context.Context, plan *migrate.Plan, archive rollback.ArchiveRef, saved migrate.Backup,
+	rehearsal migrate.Rehearsal, locks LockPatience,
+) (late []rollback.ArchiveRef, err error) {
+	err = f.run.Do(ctx, "revert", func(ctx context.Context, s *ops.Step) error {
+		f.touched = true
+		applied, err := rollback.Apply(ctx, f.Config.Target, plan, archive, saved, rehearsal, rollback.ApplyOptions{
+			Engine:   f.applyOptions(s, locks),
+			OnLate:   func(ref rollback.ArchiveRef) { f.recordArchive(s, "archive.late", ref) },
+			Progress: s.Progress,
+			Now:      f.Now,
+		})
+		recordNotes(s, applied.Applied)
+		late = applied.Late
+		f.record.reached(ctx, f.run.ID, f, applied.State.Version)
+		return withWayOut(err, saved.Path, archive.Path)
+	})
+	return late, err
+}
+
+// prove shows that the rollback did what it was to do and nothing else.
+func (f *flow) prove(ctx context.Context, in rollback.ProveInput) error {
+	f.run.Next = append(f.run.Next, "forward again: "+f.invocation(fmt.Sprintf("migrate --target %d", in.Plan.From)))
+	err := f.run.Do(ctx, "prove", func(ctx context.Context, s *ops.Step) error {
+		if err := f.reconnect(ctx); err != nil {
+			return err
+		}
+		in.Conn = f.conn
+		return s.Check(ctx, rollback.Prove(in))
+	})
+	if err != nil {
+		return err
+	}
+	if len(f.failedChecks()) > 0 {
+		return &ops.Failure{
+			Code:  ops.ExitChecks,
+			What:  "The rollback is done, and not everything is as it should be!",
+			State: append(f.state(ctx), "the rows are in "+in.Archive.Path),
+			Next:  []string{"read the failed checks above, then: " + f.invocation("migrate status")},
+		}
+	}
+	f.run.Conclusion = append(f.run.Conclusion,
+		fmt.Sprintf("Rolled back to version %d.", in.Plan.To),
+		fmt.Sprintf("Nothing is lost: %s rows are in %s", reports.Count(archivedRows(in)), in.Archive.Path))
+	return nil
+}
+
+func archivedRows(in rollback.ProveInput) int64 {
+	n := in.Archive.Rows()
+	for _, a := range in.Late {
+		n += a.Rows()
+	}
+	return n
+}
+
+func rollbackQuestion(f *flow, plan *migrate.Plan, loss rollback.Loss) ops.Question {
+	return ops.Question{
+		Lines: []string{
+			fmt.Sprintf("This takes %s back: %s, version %s → %s.", f.Config.Environment, f.Config.Target, version(plan.From), version(plan.To)),
+			fmt.Sprintf("%s rows in %s go; they are archived.", reports.Count(loss.Rows()), counted(len(loss.Tables), "table", "tables")),
+		},
+		Word: "ROLLBACK",
+	}
+}
