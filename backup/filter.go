@@ -1,0 +1,76 @@
+package backup
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// lineFilter leaves out the lines of a plain dump that an older psql or server
+// does not know, and exactly those: a line that looks the same may be a row of
+// a COPY or part of a function.
+type lineFilter struct {
+	// dropRestrict leaves out \restrict KEY and its \unrestrict KEY, which make
+	// psql ignore its own commands in between. The key is random: no row, and no
+	// function, has it by accident.
+	dropRestrict bool
+	// dropTransactionTimeout leaves out the SET transaction_timeout that pg_dump
+	// 17 and newer write for any server.
+	dropTransactionTimeout bool
+
+	// body is true once the settings at the head of the dump are over.
+	body bool
+	// unrestrict is the line that belongs to the \restrict that was left out.
+	unrestrict []byte
+}
+
+var (
+	restrictCommand    = []byte(`\restrict `)
+	transactionTimeout = []byte("SET transaction_timeout = 0;")
+)
+
+// copy writes what psql is to see; what it has read is shown to seen.
+func (f *lineFilter) copy(w io.Writer, r io.Reader, seen *trailer) error {
+	in, out := bufio.NewReaderSize(r, 128<<10), bufio.NewWriterSize(w, 128<<10)
+	atStart := true // a row can be longer than the buffer and come in pieces
+	for {
+		piece, err := in.ReadSlice('\n')
+		seen.see(piece)
+		if !atStart || !f.drop(piece) {
+			if _, err := out.Write(piece); err != nil {
+				return err
+			}
+		}
+		atStart = err == nil
+		switch {
+		case errors.Is(err, io.EOF):
+			return out.Flush()
+		case err != nil && !errors.Is(err, bufio.ErrBufferFull):
+			return fmt.Errorf("reading the dump: %w", err)
+		}
+	}
+}
+
+// drop judges the beginning of a line.
+func (f *lineFilter) drop(line []byte) bool {
+	line = bytes.TrimRight(line, "\r\n")
+	if f.body {
+		return f.unrestrict != nil && bytes.Equal(line, f.unrestrict)
+	}
+	switch key, restrict := bytes.CutPrefix(line, restrictCommand); {
+	case restrict:
+		if f.dropRestrict && f.unrestrict == nil {
+			f.unrestrict = append([]byte(`\unrestrict `), key...)
+		}
+		return f.dropRestrict
+	case bytes.Equal(line, transactionTimeout):
+		return f.dropTransactionTimeout
+	case len(line) == 0, bytes.HasPrefix(line, []byte("--")), bytes.HasPrefix(line, []byte("SET ")),
+		bytes.HasPrefix(line, []byte("SELECT pg_catalog.set_config(")):
+		return false
+	}
+	f.body = true
+	return false
+}

@@ -1,0 +1,113 @@
+package backup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/clipper/clipperops/internal/ops"
+)
+
+// createError is a database that could not be created.
+type createError struct {
+	cause  error
+	locale Locale
+}
+
+func (e *createError) Error() string { return "creating the database: " + e.cause.Error() }
+func (e *createError) Unwrap() error { return e.cause }
+
+// leftError is an unfinished database that could not be dropped.
+type leftError struct {
+	database string
+	cause    error
+}
+
+func (e *leftError) Error() string {
+	return fmt.Sprintf("dropping the unfinished database %s: %v", e.database, e.cause)
+}
+func (e *leftError) Unwrap() error { return e.cause }
+
+// asFailure makes any error of a restore one that an operator can act on.
+func (o RestoreOptions) asFailure(ctx context.Context, err error) error {
+	f := o.failureOf(ctx, err)
+	var left *leftError
+	if errors.As(err, &left) {
+		f.State = []string{"an unfinished database is left: " + left.database}
+		f.Next = append(f.Next, "DROP DATABASE "+pgx.Identifier{left.database}.Sanitize()+";   or the next restore into "+o.Into.Database+" drops it")
+	}
+	return f
+}
+
+func (o RestoreOptions) failureOf(ctx context.Context, err error) *ops.Failure {
+	nothing := []string{"there is no database " + o.Into.Database + "; what was begun was dropped", "the backup file is as it was"}
+	var made *ops.Failure
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return &ops.Failure{Code: ops.ExitInterrupted, What: "interrupted while restoring", State: nothing, Next: []string{"run the same command again"}, Err: errors.Join(context.Canceled, err)}
+	case ctx.Err() != nil:
+		return &ops.Failure{What: "the time ran out while restoring", State: nothing, Next: []string{"run it again with a longer --timeout"}, Err: errors.Join(ctx.Err(), err)}
+	case errors.As(err, &made):
+		return made
+	}
+	f := &ops.Failure{What: "the restore failed: " + err.Error(), State: nothing, Next: []string{"run the same command again"}, Err: err}
+	o.explain(f, err)
+	return f
+}
+
+// explain puts into words what is known of the causes that matter.
+func (o RestoreOptions) explain(f *ops.Failure, err error) {
+	var damaged *damagedError
+	var create *createError
+	var psql *psqlError
+	var different *differentError
+	switch {
+	case errors.As(err, &damaged):
+		f.What = "the backup is damaged: " + damaged.what
+		f.Next = []string{"clipperops backup list shows the others"}
+	case errors.As(err, &create):
+		f.What, f.Next = create.Error(), create.next(o.Into.User)
+	case errors.As(err, &psql):
+		f.What, f.Detail = psql.Error(), psql.messages
+		if role := psql.missingRole(); role != "" {
+			f.Next = []string{"roles are not in a database's dump; first: CREATE ROLE " + pgx.Identifier{role}.Sanitize() + ";"}
+		}
+	case errors.As(err, &different):
+		f.What, f.Detail = different.Error(), different.differences
+		f.Next = []string{"take a new backup; do not rely on this one"}
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
+		f.Code, f.What = ops.ExitUsage, "the backup cannot be read: "+err.Error()
+		f.Next = []string{"clipperops backup list shows what there is"}
+	}
+}
+
+func (e *createError) next(user string) []string {
+	var answer *pgconn.PgError
+	if !errors.As(e.cause, &answer) {
+		return []string{"run the same command again"}
+	}
+	switch answer.Code {
+	case "42501":
+		return []string{fmt.Sprintf("ALTER ROLE %s CREATEDB;   or restore as a role that may create databases", pgx.Identifier{user}.Sanitize())}
+	case "22023", "42704", "42809":
+		return []string{fmt.Sprintf("install the locale %s (%s) on the server: locale -a shows those it has", e.locale.Collate, e.locale.Encoding)}
+	}
+	return []string{"run the same command again"}
+}
+
+// noManifest refuses a dump that nothing can be compared with.
+func (o RestoreOptions) noManifest(err error) error {
+	f := &ops.Failure{
+		Code: ops.ExitRefused, What: "no manifest for " + o.File + ": it cannot be verified",
+		Detail: []string{err.Error()}, State: []string{"nothing was touched"},
+		Next: []string{"to restore it all the same: gunzip -c " + o.File + " | psql -X -v ON_ERROR_STOP=1 --single-transaction -d NEWDB -f -"}, Err: err,
+	}
+	if exists(ManifestPath(o.File)) {
+		f.What = "the manifest of " + o.File + " cannot be read"
+	}
+	return f
+}
