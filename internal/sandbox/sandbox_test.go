@@ -18,12 +18,58 @@ import (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-func TestASandboxIsAClipperAtVersionTen(t *testing.T) {
+func TestTheLifeOfASandbox(t *testing.T) {
 	t.Parallel()
-	s, err := sandbox.Start(t.Context(), options(t))
+	o := options(t)
+	s, err := sandbox.Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Run("it is a Clipper at version 10", func(t *testing.T) { isClipper(t, s) })
+	t.Run("its .env file leads to it and is private", func(t *testing.T) { envFileLeadsTo(t, s) })
+	t.Run("starting it again returns it", func(t *testing.T) {
+		again, err := sandbox.Start(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !again.Already || s.Already {
+			t.Errorf("already: first %t, again %t", s.Already, again.Already)
+		}
+		again.Already = false
+		if diff := cmp.Diff(s, again); diff != "" {
+			t.Errorf("another sandbox (-first +again):\n%s", diff)
+		}
+	})
+	t.Run("stopping it leaves nothing behind", func(t *testing.T) {
+		pid := postmasterPID(t, o.Dir)
+		if stopped, err := sandbox.Stop(t.Context(), o); err != nil || !stopped {
+			t.Fatalf("stopped %t, error %v", stopped, err)
+		}
+		if alive(pid) {
+			t.Error("the server still runs")
+		}
+		empty(t, filepath.Dir(o.Dir))
+	})
+	t.Run("stopping it again says that there is none", func(t *testing.T) {
+		if stopped, err := sandbox.Stop(t.Context(), o); err != nil || stopped {
+			t.Errorf("stopped %t, error %v", stopped, err)
+		}
+		if condition, _, err := sandbox.Status(t.Context(), o); err != nil || condition != sandbox.Absent {
+			t.Errorf("condition %s, error %v", condition, err)
+		}
+		empty(t, filepath.Dir(o.Dir))
+	})
+	t.Run("resetting it then starts it", func(t *testing.T) {
+		s, err := sandbox.Reset(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resetBeginsAnew(t, o, s)
+	})
+}
+
+func isClipper(t *testing.T, s *sandbox.Sandbox) {
+	t.Helper()
 	if got := value[string](t, s.Target, "SELECT version || ' ' || dirty FROM schema_migrations"); got != "10 false" {
 		t.Errorf("schema_migrations says %s", got)
 	}
@@ -44,12 +90,8 @@ func TestASandboxIsAClipperAtVersionTen(t *testing.T) {
 	}
 }
 
-func TestTheEnvFileLeadsToTheSandboxAndIsPrivate(t *testing.T) {
-	t.Parallel()
-	s, err := sandbox.Start(t.Context(), options(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+func envFileLeadsTo(t *testing.T, s *sandbox.Sandbox) {
+	t.Helper()
 	c, err := config.Load(config.Sources{Flags: config.Flags{EnvFile: s.EnvFile()}, Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
@@ -57,6 +99,9 @@ func TestTheEnvFileLeadsToTheSandboxAndIsPrivate(t *testing.T) {
 	c.Target.Params = nil // what Load adds to every target
 	if diff := cmp.Diff(s.Target.URL().Reveal(), c.Target.URL().Reveal()); diff != "" {
 		t.Errorf("the .env file leads elsewhere (-sandbox +file):\n%s", diff)
+	}
+	if c.BackupDir != s.BackupDir() {
+		t.Errorf("backups go to %s", c.BackupDir)
 	}
 	for _, name := range []string{sandbox.EnvFileName, "sandbox.json", "server.log"} {
 		info, err := os.Stat(filepath.Join(s.Dir, name))
@@ -75,55 +120,8 @@ func TestTheEnvFileLeadsToTheSandboxAndIsPrivate(t *testing.T) {
 	}
 }
 
-func TestStartingARunningSandboxReturnsIt(t *testing.T) {
-	t.Parallel()
-	o := options(t)
-	first, err := sandbox.Start(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	again, err := sandbox.Start(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !again.Already || first.Already {
-		t.Errorf("already: first %t, again %t", first.Already, again.Already)
-	}
-	first.Already = true
-	if diff := cmp.Diff(first, again); diff != "" {
-		t.Errorf("another sandbox (-first +again):\n%s", diff)
-	}
-}
-
-func TestStoppingASandboxLeavesNothingBehind(t *testing.T) {
-	t.Parallel()
-	o := options(t)
-	if _, err := sandbox.Start(t.Context(), o); err != nil {
-		t.Fatal(err)
-	}
-	pid := postmasterPID(t, o.Dir)
-	if stopped, err := sandbox.Stop(t.Context(), o); err != nil || !stopped {
-		t.Fatalf("stopped %t, error %v", stopped, err)
-	}
-	if alive(pid) {
-		t.Error("the server still runs")
-	}
-	empty(t, filepath.Dir(o.Dir))
-	if stopped, err := sandbox.Stop(t.Context(), o); err != nil || stopped {
-		t.Errorf("a second stop: stopped %t, error %v", stopped, err)
-	}
-	if condition, _, err := sandbox.Status(t.Context(), o); err != nil || condition != sandbox.Absent {
-		t.Errorf("condition %s, error %v", condition, err)
-	}
-}
-
-func TestResetBeginsAnewOnTheSameServer(t *testing.T) {
-	t.Parallel()
-	o := options(t)
-	before, err := sandbox.Start(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
+func resetBeginsAnew(t *testing.T, o sandbox.Options, before *sandbox.Sandbox) {
+	t.Helper()
 	pgtest.Exec(t, before.Target, "CREATE TABLE of_mine (n int); UPDATE schema_migrations SET version = 97")
 	held := pgtest.HoldTable(t, before.Target, "users", "ACCESS EXCLUSIVE") // forgotten sessions are no obstacle
 	defer held.Release()
@@ -140,17 +138,6 @@ func TestResetBeginsAnewOnTheSameServer(t *testing.T) {
 	}
 	if value[bool](t, after.Target, "SELECT to_regclass('of_mine') IS NOT NULL") {
 		t.Error("a table from before is still there")
-	}
-}
-
-func TestResetStartsASandboxThatDoesNotRun(t *testing.T) {
-	t.Parallel()
-	s, err := sandbox.Reset(t.Context(), options(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !answers(t, s.Target) {
-		t.Error("it does not answer")
 	}
 }
 

@@ -38,6 +38,9 @@ func Seed(ctx context.Context, target config.Target, users int, progress func(op
 			group.Go(func() error { return table.copyTo(within, target, m) })
 		}
 		if err := group.Wait(); err != nil {
+			if ctx.Err() != nil { // the connection's last words are many, and say less
+				return fmt.Errorf("interrupted while filling the tables: %w", ctx.Err())
+			}
 			return err
 		}
 	}

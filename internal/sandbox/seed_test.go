@@ -75,7 +75,7 @@ func TestProgressRisesToTheNumberOfRows(t *testing.T) {
 	t.Parallel()
 	target := clipper(t)
 	var last ops.Progress
-	err := sandbox.Seed(t.Context(), target, 12_000, func(p ops.Progress) {
+	err := sandbox.Seed(t.Context(), target, 6_000, func(p ops.Progress) {
 		if p.Done < last.Done || p.Unit != ops.UnitRows {
 			t.Errorf("after %+v came %+v", last, p)
 		}
