@@ -191,7 +191,7 @@ func (o Options) finish(ctx context.Context, s *Sandbox, st state) error {
 	if err := ApplyClipper(ctx, s.Target); err != nil {
 		return err
 	}
-	if err := Seed(ctx, s.Target, s.Users, o.Progress); err != nil {
+	if err := Seed(ctx, s.Superuser, s.Users, o.Progress); err != nil {
 		return err
 	}
 	if err := s.writeEnvFile(); err != nil {

@@ -58,6 +58,34 @@ func TestTheCommunityIsBelievable(t *testing.T) {
 	}
 }
 
+// A superuser's seed does not have the server check foreign keys.
+func TestEveryForeignKeyOfTheCommunityHolds(t *testing.T) {
+	t.Parallel()
+	target := pgtest.New(t, pgtest.WithUsers(800))
+	pgtest.Exec(t, target, `DO $$
+		DECLARE
+			c record;
+		BEGIN
+			FOR c IN SELECT conrelid::regclass AS on_table, conname, pg_get_constraintdef(oid) AS body FROM pg_constraint WHERE contype = 'f' LOOP
+				EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I, ADD CONSTRAINT %I %s', c.on_table, c.conname, c.conname, c.body);
+			END LOOP;
+		END $$`)
+	if got := value[int](t, target, "SELECT count(*)::int FROM pg_constraint WHERE contype = 'f'"); got < 5 {
+		t.Errorf("%d foreign keys were checked", got)
+	}
+}
+
+func TestARoleThatIsNoSuperuserCanSeedToo(t *testing.T) {
+	t.Parallel()
+	target := pgtest.New(t, pgtest.AsRole())
+	if err := sandbox.ApplyClipper(t.Context(), target); err != nil {
+		t.Fatal(err)
+	}
+	if err := sandbox.Seed(t.Context(), target, 40, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestTheSmallestCommunitiesWork(t *testing.T) {
 	t.Parallel()
 	for _, users := range []int{1, 2, 7, 8, 9} {
