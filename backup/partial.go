@@ -74,6 +74,7 @@ func (p *partial) publish() error {
 		return err
 	}
 	if err := syncDir(p.dir); err != nil {
+		_ = os.Remove(p.final()) // not durable, so not a backup
 		return err
 	}
 	return p.file.Close()
