@@ -16,12 +16,6 @@ func Backup(ctx context.Context, s *Session) *ops.Run {
 		if err := f.connect(ctx, true); err != nil {
 			return err
 		}
-		if err := f.run.Do(ctx, "record", func(ctx context.Context, s *ops.Step) error {
-			f.openRecord(ctx, s)
-			return nil
-		}); err != nil {
-			return err
-		}
 		ref, err := f.dump(ctx)
 		if err != nil {
 			return err
@@ -49,6 +43,7 @@ func (f *flow) save(ctx context.Context, waived string) (migrate.Backup, error) 
 // dump takes the backup and shows it.
 func (f *flow) dump(ctx context.Context) (ref backup.Ref, err error) {
 	err = f.run.Do(ctx, "backup", func(ctx context.Context, s *ops.Step) error {
+		f.openRecord(ctx, s)
 		programs, err := f.programs(ctx)
 		if err != nil {
 			return nothingChanged(err)

@@ -23,7 +23,9 @@ type flow struct {
 	conn   *pgx.Conn // for reading; nil until connected
 	server pg.Server
 	lock   *pg.Held // nil while not locked
-	record *record  // nil until opened
+	record *record  // nil until opened, and when it cannot be
+	// recordTried says that the record was asked for once: it is not asked twice.
+	recordTried bool
 	source *migrate.Source
 
 	// changing says that the command may change something: it then leaves a report.

@@ -7,6 +7,18 @@ import (
 	"github.com/clipper/clipperops/internal/ops"
 )
 
+// answerable refuses a change of production early when nobody could confirm it
+// later.
+func (f *flow) answerable() error {
+	if f.Config.Environment != config.Production {
+		return nil
+	}
+	if err := f.Asker.Answerable(); err != nil {
+		return nothingChanged(err)
+	}
+	return nil
+}
+
 // confirm asks the operator, on production alone. A no is a refusal that says
 // that nothing was changed.
 func (f *flow) confirm(ctx context.Context, q ops.Question) error {

@@ -41,6 +41,9 @@ func Migrate(ctx context.Context, s *Session, o MigrateOptions) *ops.Run {
 	}
 	return s.conduct(ctx, "migrate", func(ctx context.Context, f *flow) error {
 		f.changing = true
+		if err := f.answerable(); err != nil {
+			return err
+		}
 		if err := f.takeLock(ctx); err != nil {
 			return err
 		}
@@ -108,7 +111,7 @@ func (f *flow) planForward(ctx context.Context, o MigrateOptions) (v survey, pla
 			return nothingChanged(err)
 		}
 		f.run.Data = plan
-		recordPlan(s, plan)
+		recordPlan(s, plan, o.DryRun)
 		return nil
 	})
 	if err == nil && plan.Nothing() {

@@ -55,11 +55,16 @@ func (f *flow) target(asked *uint64) uint64 {
 // shownDigest is how much of a digest people are shown; the whole is in the data.
 const shownDigest = 12
 
-// recordPlan shows the plan: one line for the whole, one for each file.
-func recordPlan(s *ops.Step, p *migrate.Plan) {
+// recordPlan shows the plan: one line for the whole, one for each file, and with
+// every detail also how each file runs and what it is made of.
+func recordPlan(s *ops.Step, p *migrate.Plan, detailed bool) {
 	whole := finding("plan", ops.Pass(planSummary(p)))
 	for _, file := range p.Files {
-		whole.Evidence = append(whole.Evidence, ops.Fact{Name: file.ID(), Value: fileSummary(file)})
+		value := fileSummary(file)
+		if detailed {
+			value += "\n" + fileDetail(file)
+		}
+		whole.Evidence = append(whole.Evidence, ops.Fact{Name: file.ID(), Value: value})
 	}
 	if !p.Nothing() {
 		whole.Evidence = append(whole.Evidence,
@@ -103,6 +108,22 @@ func fileSummary(file migrate.File) string {
 		text += "   (not of this release)"
 	}
 	return text
+}
+
+// fileDetail says how a file runs, whose it is, and what identifies it.
+func fileDetail(file migrate.File) string {
+	how := "in one transaction"
+	if !file.Transactional {
+		how = "statement by statement"
+	}
+	whose := "of this release"
+	if !file.Release {
+		whose = "not of this release"
+	}
+	if file.Done > 0 {
+		how += fmt.Sprintf(", %d done already", file.Done)
+	}
+	return fmt.Sprintf("%s, %s, %s, sha256 %s…", counted(len(file.Statements), "statement", "statements"), how, whose, file.SHA256[:shownDigest])
 }
 
 func version(v int64) string {

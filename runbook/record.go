@@ -24,6 +24,10 @@ type record struct {
 // openRecord begins the run in the ledger. A ledger that cannot be written is a
 // warning, never an error: the command goes on without it and says so.
 func (f *flow) openRecord(ctx context.Context, s *ops.Step) {
+	if f.recordTried {
+		return
+	}
+	f.recordTried = true
 	rec, killed, err := f.beginRecord(ctx)
 	if err != nil {
 		s.Record(finding("ledger.writable", ops.Warn("this run is not recorded: "+err.Error(), fixOf(err))))

@@ -49,6 +49,9 @@ func Rollback(ctx context.Context, s *Session, o RollbackOptions) *ops.Run {
 	}
 	return s.conduct(ctx, "rollback", func(ctx context.Context, f *flow) error {
 		f.changing = true
+		if err := f.answerable(); err != nil {
+			return err
+		}
 		if err := f.takeLock(ctx); err != nil {
 			return err
 		}
@@ -102,9 +105,9 @@ func (f *flow) planBack(ctx context.Context, o RollbackOptions) (plan *migrate.P
 			return nothingChanged(err)
 		}
 		f.run.Data = RollbackData{Plan: plan, Loss: loss}
-		recordPlan(s, plan)
+		recordPlan(s, plan, o.DryRun)
 		if !plan.Nothing() {
-			s.Record(finding("plan.loss", lossResult(loss)))
+			s.Record(finding("plan.loss", lossResult(loss, o.DryRun)))
 		}
 		return nil
 	})
@@ -115,13 +118,21 @@ func (f *flow) planBack(ctx context.Context, o RollbackOptions) (plan *migrate.P
 	return plan, loss, err
 }
 
-// lossResult says what would be lost, table by table.
-func lossResult(l rollback.Loss) ops.Result {
-	r := ops.Pass("nothing would be lost")
-	if !l.Nothing() {
-		r = ops.Warn(fmt.Sprintf("would be lost: %s rows in %s, values in %s",
-			reports.Count(l.Rows()), counted(len(l.Tables), "table", "tables"), counted(len(l.Columns), "column", "columns")),
-			"nothing to type: they are archived before anything is dropped")
+// lossResult says what goes, table by table. A dry run saves nothing, so there it
+// is a warning.
+func lossResult(l rollback.Loss, dryRun bool) ops.Result {
+	what := fmt.Sprintf("%s rows in %s", reports.Count(l.Rows()), counted(len(l.Tables), "table", "tables"))
+	if n := len(l.Columns); n > 0 {
+		what += ", values in " + counted(n, "column", "columns")
+	}
+	var r ops.Result
+	switch {
+	case l.Nothing():
+		r = ops.Pass("no rows or values go")
+	case dryRun:
+		r = ops.Warn("would be lost: "+what, "the rollback itself archives every one of them before it drops anything")
+	default:
+		r = ops.Pass("to be archived, then dropped: " + what)
 	}
 	for _, t := range l.Tables {
 		r.Evidence = append(r.Evidence, ops.Fact{Name: t.String(), Value: fmt.Sprintf("%s rows, %s", reports.Count(t.Rows), reports.Bytes(t.Bytes))})

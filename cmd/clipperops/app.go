@@ -121,7 +121,11 @@ func flagMessage(c *cli.Context, err error) string {
 		return err.Error()
 	}
 	name = strings.TrimLeft(name, "-")
-	message := "there is no flag --" + name
+	dashes := "--"
+	if len(name) == 1 {
+		dashes = "-"
+	}
+	message := "there is no flag " + dashes + name
 	if s := cli.SuggestFlag(c.Command.Flags, name, false); s != "" {
 		message += "; did you mean " + s + "?"
 	}

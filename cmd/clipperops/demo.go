@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/clipper/clipperops/internal/config"
+	"github.com/clipper/clipperops/internal/console"
 	"github.com/clipper/clipperops/internal/ops"
 	"github.com/clipper/clipperops/internal/sandbox"
 	"github.com/clipper/clipperops/reports"
@@ -43,6 +44,8 @@ type demo struct {
 	*invocation
 	sandbox *sandbox.Sandbox
 	session *runbook.Session
+	// quiet is the console of commands that are told with --quiet.
+	quiet *console.Console
 	// report is the HTML report of the last run that changed something.
 	report string
 }
@@ -55,6 +58,9 @@ func (d *demo) run() (err error) {
 		return usageError(d.path, "demo tells a story; it has no JSON form")
 	}
 	d.console = d.terminal()
+	quietly := d.consoleOptions()
+	quietly.Quiet = true
+	d.quiet = console.New(quietly)
 	ctx, cancel := d.deadline()
 	defer cancel()
 
@@ -80,12 +86,12 @@ func (d *demo) story() []func(context.Context) error {
 		d.command("migrate", func(ctx context.Context, s *runbook.Session) *ops.Run {
 			return runbook.Migrate(ctx, s, runbook.MigrateOptions{})
 		}),
-		d.command("validate", runbook.Validate),
+		d.command("validate --quiet", runbook.Validate),
 		d.write,
 		d.command("rollback --target 10", func(ctx context.Context, s *runbook.Session) *ops.Run {
 			return runbook.Rollback(ctx, s, runbook.RollbackOptions{Target: 10})
 		}),
-		d.command("validate", runbook.Validate),
+		d.command("validate --quiet", runbook.Validate),
 		d.command("migrate", func(ctx context.Context, s *runbook.Session) *ops.Run {
 			return runbook.Migrate(ctx, s, runbook.MigrateOptions{})
 		}),
@@ -96,7 +102,11 @@ func (d *demo) story() []func(context.Context) error {
 func (d *demo) command(line string, flow func(context.Context, *runbook.Session) *ops.Run) func(context.Context) error {
 	return func(ctx context.Context) error {
 		d.say("$ clipperops " + line)
-		run := flow(ctx, d.session)
+		s := *d.session
+		if strings.HasSuffix(line, " --quiet") {
+			s.Sink = d.quiet
+		}
+		run := flow(ctx, &s)
 		for _, a := range run.Artifacts {
 			if a.Kind == "report" && strings.HasSuffix(a.Path, ".html") {
 				d.report = a.Path

@@ -31,12 +31,7 @@ func (c *Console) Ask(ctx context.Context, q ops.Question) error {
 	case c.options.AssumeYes:
 		return nil
 	case !c.options.Interactive:
-		return &ops.Failure{
-			Code:  ops.ExitRefused,
-			What:  "not confirmed: there is no terminal to ask on",
-			State: []string{unchanged},
-			Next:  []string{"add --yes to confirm without a terminal"},
-		}
+		return c.Answerable()
 	}
 	line, err := c.answers.next(ctx)
 	confirmed := err == nil && ctx.Err() == nil && strings.TrimSpace(line) == q.Word
@@ -50,6 +45,19 @@ func (c *Console) Ask(ctx context.Context, q ops.Question) error {
 		return ctx.Err()
 	}
 	return &ops.Failure{Code: ops.ExitRefused, What: "not confirmed", State: []string{unchanged}}
+}
+
+// Answerable returns nil when Ask could be answered: at a terminal, or by AssumeYes.
+func (c *Console) Answerable() error {
+	if c.options.AssumeYes || c.options.Interactive {
+		return nil
+	}
+	return &ops.Failure{
+		Code:  ops.ExitRefused,
+		What:  "not confirmed: there is no terminal to ask on",
+		State: []string{unchanged},
+		Next:  []string{"add --yes to confirm without a terminal"},
+	}
 }
 
 // pose shows what a question is about, and the prompt where somebody is asked.

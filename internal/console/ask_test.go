@@ -49,6 +49,20 @@ func TestWithoutATerminalYesIsNeeded(t *testing.T) {
 	}
 }
 
+// TestItIsKnownBeforehandThatNobodyCanAnswer guards against a change that is
+// refused only after its backup was taken.
+func TestItIsKnownBeforehandThatNobodyCanAnswer(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		options    Options
+		answerable bool
+	}{{Options{}, false}, {Options{Interactive: true}, true}, {Options{AssumeYes: true}, true}} {
+		if err := New(tt.options).Answerable(); (err == nil) != tt.answerable {
+			t.Errorf("%+v: %v", tt.options, err)
+		}
+	}
+}
+
 func TestAssumeYesConfirmsAndSaysSo(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer

@@ -10,8 +10,13 @@ type Question struct {
 	Word string
 }
 
-// Asker puts a Question to the operator. It returns nil when confirmed and a
-// Failure with ExitRefused when not, or when there is nobody to ask.
+// Asker puts questions to the operator.
 type Asker interface {
+	// Ask returns nil when confirmed and a Failure with ExitRefused when not, or
+	// when there is nobody to ask.
 	Ask(context.Context, Question) error
+	// Answerable returns nil when a question can be answered, and what Ask would
+	// return when there is nobody to ask: better known before an hour's backup
+	// than after it.
+	Answerable() error
 }
