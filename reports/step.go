@@ -233,6 +233,9 @@ func worst(results []ops.Result) ops.Status {
 
 // Counts composes the line that sums a run up: "48 checks in 0.4 s: 45 passed, …".
 func (l Layout) Counts(run *ops.Run) []string {
+	if len(run.Steps) == 0 {
+		return nil // it ended before it began
+	}
 	results := run.Results()
 	subject := plural(int64(len(results)), "check", "checks")
 	if ShapeOf(run.Command) == ShapeFlow {

@@ -40,10 +40,10 @@ func Migrate(ctx context.Context, s *Session, o MigrateOptions) *ops.Run {
 		})
 	}
 	return s.conduct(ctx, "migrate", func(ctx context.Context, f *flow) error {
-		f.changing = true
 		if err := f.answerable(); err != nil {
 			return err
 		}
+		f.changing = true
 		if err := f.takeLock(ctx); err != nil {
 			return err
 		}

@@ -48,10 +48,10 @@ func Rollback(ctx context.Context, s *Session, o RollbackOptions) *ops.Run {
 		})
 	}
 	return s.conduct(ctx, "rollback", func(ctx context.Context, f *flow) error {
-		f.changing = true
 		if err := f.answerable(); err != nil {
 			return err
 		}
+		f.changing = true
 		if err := f.takeLock(ctx); err != nil {
 			return err
 		}
