@@ -46,8 +46,14 @@ func examine(ctx context.Context, dir string) (Condition, state, error) {
 	if errors.Is(err, errNoState) {
 		return Absent, st, nil
 	}
+	if errors.Is(err, os.ErrPermission) {
+		return "", st, &ops.Failure{
+			Code: ops.ExitUsage, What: "the sandbox in " + dir + " belongs to somebody else", State: []string{"nothing was touched"},
+			Next: []string{"choose another directory with --dir"}, Err: err,
+		}
+	}
 	if err != nil {
-		return Unfinished, st, nil // cut off while it was being written
+		return Unfinished, st, nil // it is not what was written
 	}
 	if !st.Ready {
 		return Unfinished, st, nil
@@ -104,6 +110,9 @@ func Stop(ctx context.Context, o Options) (bool, error) {
 // same server with the same password; one that does not run is started. When it
 // is interrupted, the next Start begins anew.
 func Reset(ctx context.Context, o Options) (*Sandbox, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
 	dir, release, err := o.claim()
 	if err != nil {
 		return nil, err

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -62,13 +64,30 @@ func (st state) stopPostmaster(ctx context.Context, dir string) error {
 }
 
 // removeDir removes a directory; a killed server's last processes may still be
-// writing to it.
+// writing to it. The file that says whose it is goes last, so that whatever
+// interrupts this, the next start knows the rest as its own.
 func removeDir(ctx context.Context, dir string) error {
 	var err error
 	_ = poll(ctx, 10*time.Second, func() bool {
-		err = os.RemoveAll(dir)
+		err = removeAllBut(dir, stateFile, ownerFile)
+		if err == nil {
+			err = os.RemoveAll(dir)
+		}
 		return err == nil
 	})
+	return err
+}
+
+func removeAllBut(dir string, last ...string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	for _, e := range entries {
+		if !slices.Contains(last, e.Name()) {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+		}
+	}
 	return err
 }
 

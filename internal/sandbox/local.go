@@ -79,19 +79,31 @@ func (s *Server) makeDir(ctx context.Context) (err error) {
 	if err := os.Mkdir(s.Dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
-	entries, err := os.ReadDir(s.Dir)
+	if err := mustBeEmpty(s.Dir); err != nil {
+		return err
+	}
+	return s.account.give(s.Dir)
+}
+
+// mustBeEmpty refuses a directory that holds something else. The trace of a
+// state file that was never finished is no such thing.
+func mustBeEmpty(dir string) error {
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
-	if len(entries) > 0 {
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), "."+stateFile) {
+			continue
+		}
 		return &ops.Failure{
 			Code:  ops.ExitUsage,
-			What:  s.Dir + " is not empty: it holds " + entries[0].Name(),
+			What:  dir + " is not empty: it holds " + e.Name(),
 			State: []string{"nothing was started, nothing was changed there"},
 			Next:  []string{"choose a directory that is empty or does not exist"},
 		}
 	}
-	return s.account.give(s.Dir)
+	return nil
 }
 
 // makeParents makes what is missing above dir, passable for the account.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -47,6 +48,21 @@ type Options struct {
 	// Progress is told the rows written, Note what takes long or was cleaned up. Both may be nil.
 	Progress func(ops.Progress)
 	Note     func(string)
+}
+
+// Validate looks for values that cannot be. The error is a *ops.Failure.
+func (o Options) Validate() error {
+	var wrong []string
+	if o.Users < 0 {
+		wrong = append(wrong, fmt.Sprintf("%d users: it must be a positive number", o.Users))
+	}
+	if o.Port < 0 || o.Port > math.MaxUint16 {
+		wrong = append(wrong, fmt.Sprintf("port %d: it must be between 1 and 65535, or 0 for any that is free", o.Port))
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	return &ops.Failure{Code: ops.ExitUsage, What: strings.Join(wrong, "; "), State: []string{"nothing was started"}}
 }
 
 // Sandbox is a throwaway Clipper.
@@ -130,6 +146,9 @@ func (s *Sandbox) writeEnvFile() error {
 // already is returned as it is; what a killed one left is cleaned up first. When
 // Start fails or is cancelled, nothing is left behind.
 func Start(ctx context.Context, o Options) (*Sandbox, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
 	dir, release, err := o.claim()
 	if err != nil {
 		return nil, err

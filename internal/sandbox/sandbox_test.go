@@ -214,3 +214,38 @@ func TestTheDefaultDirectoryCanBeReachedByTheServersUser(t *testing.T) {
 	}
 	empty(t, closed)
 }
+
+func TestValuesThatCannotBeAreToldBeforeAnythingIsMade(t *testing.T) {
+	t.Parallel()
+	o := small(filepath.Join(openDir(t), "box"))
+	o.Users, o.Port = -1, 70_000
+	for name, start := range map[string]func(context.Context, sandbox.Options) (*sandbox.Sandbox, error){"Start": sandbox.Start, "Reset": sandbox.Reset} {
+		_, err := start(t.Context(), o)
+		if ops.CodeOf(err) != ops.ExitUsage || !strings.Contains(err.Error(), "-1 users") || !strings.Contains(err.Error(), "port 70000") {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+	empty(t, filepath.Dir(o.Dir))
+}
+
+// Guards against a directory that nobody knows any more when its removal, or the
+// very beginning of a start, was cut off.
+func TestARemovalThatWasCutOffIsGoneOnWithByTheNextStart(t *testing.T) {
+	t.Parallel()
+	o := options(t)
+	for _, left := range []string{"data/base", ".sandbox.json123"} {
+		if err := os.MkdirAll(filepath.Join(o.Dir, left), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(o.Dir, "sandbox.json"), []byte(`{"ready":true,"pid":1,"port":1}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := sandbox.Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !answers(t, s.Target) {
+		t.Error("it does not answer")
+	}
+}

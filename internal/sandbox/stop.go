@@ -24,7 +24,9 @@ func (s *Server) Stop(ctx context.Context) error {
 // stays; Resume starts it again.
 func (s *Server) Kill() {
 	if s.Container != "" {
-		_, _ = docker(context.Background(), s.Docker, "kill", s.Container) // it may have ended by itself
+		limited, cancel := context.WithTimeout(context.Background(), stopTimeout)
+		defer cancel()
+		_, _ = docker(limited, s.Docker, "kill", s.Container) // it may have ended by itself
 		return
 	}
 	p := s.running()
@@ -72,6 +74,9 @@ func (s *Server) shutdown(ctx context.Context) error {
 	defer cancel()
 	if s.Container != "" {
 		_, err := docker(limited, s.Docker, "stop", s.Container)
+		if err != nil && noSuch(err) {
+			return nil
+		}
 		return err
 	}
 	p := s.running()

@@ -7,6 +7,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -18,35 +19,33 @@ import (
 )
 
 func main() {
-	os.Exit(run())
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, sandbox.ServerOptions{PathEnv: os.Getenv("PATH")}, os.Stderr)
+	cancel()
+	os.Exit(code)
 }
 
-func run() int {
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer cancel()
-	o := sandbox.ServerOptions{
-		PathEnv: os.Getenv("PATH"),
-		Note:    func(text string) { fmt.Fprintln(os.Stderr, text) },
-	}
+func run(ctx context.Context, o sandbox.ServerOptions, out io.Writer) int {
+	o.Note = func(text string) { fmt.Fprintln(out, text) }
 	missing := usable(ctx, o)
 	if missing == nil {
 		return int(ops.ExitDone)
 	}
 	commands := sandbox.InstallCommands(o.PathEnv)
 	if len(commands) == 0 || !permitted(ctx, commands[0]) {
-		return explain(missing)
+		return explain(out, missing)
 	}
 	for _, c := range commands {
-		fmt.Fprintln(os.Stderr, "no PostgreSQL server here; running:", strings.Join(c, " "))
+		fmt.Fprintln(out, "no PostgreSQL server here; running:", strings.Join(c, " "))
 		cmd := exec.CommandContext(ctx, c[0], c[1:]...)
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stderr, os.Stderr
-		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, out, out
+		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "PATH="+o.PathEnv)
 		if err := cmd.Run(); err != nil {
-			fmt.Fprintf(os.Stderr, "%s: %v\n", strings.Join(c, " "), err)
+			fmt.Fprintf(out, "%s: %v\n", strings.Join(c, " "), err)
 		}
 	}
 	if err := usable(ctx, o); err != nil {
-		return explain(err)
+		return explain(out, err)
 	}
 	return int(ops.ExitDone)
 }
@@ -74,14 +73,14 @@ func permitted(ctx context.Context, command []string) bool {
 	return missing == nil && err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-func explain(err error) int {
+func explain(out io.Writer, err error) int {
 	f := ops.AsFailure(err)
-	fmt.Fprintln(os.Stderr, f.What)
+	fmt.Fprintln(out, f.What)
 	for _, line := range f.Detail {
-		fmt.Fprintln(os.Stderr, "   ", line)
+		fmt.Fprintln(out, "   ", line)
 	}
 	for _, line := range f.Next {
-		fmt.Fprintln(os.Stderr, "next:", line)
+		fmt.Fprintln(out, "next:", line)
 	}
 	return int(f.Code)
 }
