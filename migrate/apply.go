@@ -71,7 +71,7 @@ type engine struct {
 
 	conn *pgx.Conn
 	// began tells our session from a later one with the same process id.
-	began time.Time
+	began string
 	watch *observer
 	// index is the place of the file at work in the plan.
 	index int
@@ -95,17 +95,32 @@ func (e *engine) open(ctx context.Context) error {
 }
 
 func (e *engine) connect(ctx context.Context) error {
-	conn, err := pg.Connect(ctx, e.target, pg.ConnOptions{Application: e.o.Application, IdleInTransaction: idleLimit})
+	conn, err := pg.Connect(ctx, e.target, pg.ConnOptions{Application: e.o.Application, LockTimeout: cleanUp, IdleInTransaction: idleLimit})
 	if err != nil {
 		return err
 	}
-	err = conn.QueryRow(ctx, "SELECT backend_start FROM pg_catalog.pg_stat_activity WHERE pid = pg_backend_pid()").Scan(&e.began)
+	e.began, err = sessionBegan(ctx, conn)
 	if err != nil {
 		closeConn(ctx, conn)
 		return fmt.Errorf("asking for the session: %w", pg.Cause(ctx, err))
 	}
 	e.conn = conn
 	return nil
+}
+
+// beganSQL is when a session began, in microseconds: a text that no setting changes.
+const beganSQL = "(extract(epoch FROM backend_start) * 1000000)::bigint::text"
+
+// sessionBegan is when the connection's session began. A
+// session is seen by the role that logged in, which need not be the one ALTER ROLE …
+// SET role put in its place.
+func sessionBegan(ctx context.Context, conn *pgx.Conn) (string, error) {
+	a, err := simple(ctx, conn, "BEGIN;SET LOCAL ROLE NONE;"+
+		"SELECT "+beganSQL+" FROM pg_catalog.pg_stat_activity WHERE pid = pg_backend_pid();COMMIT", 2)
+	if err != nil || len(a.rows[2]) == 0 {
+		return "", err
+	}
+	return a.rows[2][0][0], nil
 }
 
 func (e *engine) close(ctx context.Context) {

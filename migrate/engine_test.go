@@ -9,10 +9,12 @@ import (
 	"testing/fstest"
 
 	"github.com/clipper/clipperops/internal/config"
+	"github.com/clipper/clipperops/internal/ledger"
 	"github.com/clipper/clipperops/internal/ops"
 	"github.com/clipper/clipperops/internal/pgtest"
 	"github.com/clipper/clipperops/migrate"
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 )
 
 var (
@@ -48,11 +50,26 @@ func source(t testing.TB, bodies map[string]string) *migrate.Source {
 
 func state(t testing.TB, target config.Target) migrate.State {
 	t.Helper()
-	s, err := migrate.ReadState(t.Context(), pgtest.Connect(t, target))
+	return stateOver(t, pgtest.Connect(t, target))
+}
+
+func stateOver(t testing.TB, conn *pgx.Conn) migrate.State {
+	t.Helper()
+	s, err := migrate.ReadState(t.Context(), conn)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// recordIn opens a ledger for the test.
+func recordIn(t testing.TB, target config.Target) migrate.Ledger {
+	t.Helper()
+	l, err := ledger.Open(t.Context(), pgtest.Connect(t, target))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return migrate.RecordIn(l, "run "+t.Name())
 }
 
 // up plans and applies everything up to version.

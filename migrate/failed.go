@@ -57,6 +57,7 @@ func (e *engine) failed(ctx context.Context, f failure) error {
 		state, err := e.truth(ctx)
 		f.state = &verdict{state: state, err: err}
 	}
+	before := e.applied.State
 	if f.state.err == nil {
 		e.applied.State = f.state.state
 	}
@@ -64,7 +65,7 @@ func (e *engine) failed(ctx context.Context, f failure) error {
 	if given == nil {
 		out.Detail = f.detail(ctx)
 	}
-	out.State = e.stands(f)
+	out.State = e.stands(f, before)
 	if len(out.Next) == 0 {
 		out.Next = f.next(ctx)
 	}
@@ -122,16 +123,21 @@ func (f failure) detail(ctx context.Context) []string {
 }
 
 // stands says where the database is, and what this run did to it.
-func (e *engine) stands(f failure) []string {
+func (e *engine) stands(f failure, before State) []string {
 	var lines []string
 	did := e.didApply()
+	now := f.state.state
 	switch {
+	case f.state.err == nil && !f.committed && !f.partly && (now.Version != before.Version || now.Dirty != before.Dirty):
+		lines = append(lines,
+			"the database is at "+now.String()+", and was at "+before.String()+" before this file"+did,
+			"either the server lost what it had committed, or another program migrates this database")
 	case f.state.err != nil:
 		lines = append(lines,
 			"where the database stands could not be read: "+oneLine(f.state.err),
-			"it was at "+f.state.state.String()+" before this file"+did)
+			"it was at "+before.String()+" before this file"+did)
 	default:
-		lines = append(lines, "the database is at "+f.state.state.String()+did)
+		lines = append(lines, "the database is at "+now.String()+did)
 	}
 	return append(lines, f.done...)
 }
@@ -158,14 +164,16 @@ func (f failure) next(ctx context.Context) []string {
 		return []string{"when the server is back: clipperops migrate status", "then " + again}
 	case ctx.Err() != nil, f.committed, f.unbegun:
 		return []string{again + ": it goes on from there"}
+	case errors.Is(f.err, errWaitsForUs):
+		return append(endBlockers(f.blockers), again+" when they are gone")
 	case pgErrorCode(f.err) == "55P03", pgErrorCode(f.err) == "40P01":
-		return append(endBlockers(f.blockers), again+" when they are gone, or with a longer --lock-retry-for")
+		return append(endBlockers(f.blockers), again+" when they are gone")
 	case errors.As(f.err, new(*movedError)):
 		return []string{"see who migrates this database, then " + again}
 	case pgErrorCode(f.err) == "25001", pgErrorCode(f.err) == "2D000":
 		return []string{"put the statement into a file of its own: it then runs outside a transaction", "then " + again}
 	case pgErrorCode(f.err) == "57014":
-		return []string{"give the statement a longer --timeout, then " + again}
+		return []string{"give it more time with --timeout, then " + again}
 	case pgError(f.err) == nil || strings.HasPrefix(pgErrorCode(f.err), "57P"):
 		return []string{again}
 	}

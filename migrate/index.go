@@ -32,6 +32,8 @@ type indexStatement struct {
 	// invalid are the indexes that were INVALID before the statement, once looked.
 	invalid []uint32
 	looked  bool
+	// before is the index it names as it was then.
+	before indexState
 }
 
 // concurrentIndex recognises such a statement; nil for any other.
@@ -93,13 +95,16 @@ func ident(t Table) string {
 	return pgx.Identifier{t.Schema, t.Name}.Sanitize()
 }
 
-// lookAround remembers which indexes are INVALID before the statement runs.
+// lookAround remembers how things were before the statement ran.
 func (w *stepwise) lookAround(ctx context.Context, index *indexStatement) error {
 	rows, err := w.conn.Query(ctx, "SELECT indexrelid FROM pg_catalog.pg_index WHERE NOT indisvalid")
 	if err != nil {
 		return err
 	}
 	index.invalid, err = pgx.CollectRows(rows, pgx.RowTo[uint32])
+	if err == nil && index.name.Name != "" {
+		index.before, err = w.find(ctx, index)
+	}
 	index.looked = err == nil
 	return err
 }
@@ -135,22 +140,6 @@ func (w *stepwise) find(ctx context.Context, index *indexStatement) (indexState,
 		return indexState{}, nil
 	}
 	return s, err
-}
-
-// standsValid makes sure that an index said to be made is one queries can use: IF
-// NOT EXISTS is content with an INVALID one of that name.
-func (w *stepwise) standsValid(ctx context.Context, index *indexStatement) error {
-	if index.verb != createsIndex || index.name.Name == "" {
-		return nil
-	}
-	s, err := w.find(ctx, index)
-	if err != nil {
-		return err
-	}
-	if s.there && !s.valid {
-		return fmt.Errorf("an INVALID index %s stands there from an earlier attempt, and IF NOT EXISTS leaves it as it is\ndrop it first: DROP INDEX CONCURRENTLY %s;", s.name, s.name)
-	}
-	return nil
 }
 
 // leftSQL finds the INVALID indexes a failed statement left: those that were not

@@ -8,7 +8,10 @@ import (
 	"github.com/clipper/clipperops/internal/sqlscan"
 )
 
-const byteOrderMark = "\ufeff"
+const (
+	byteOrderMark = "\ufeff"
+	noStatement   = "holds no statement"
+)
 
 // inspect takes the file's SQL apart and finds what would not run, or would not
 // run as one transaction.
@@ -31,7 +34,7 @@ func (s *Source) inspect(f *File) {
 	f.Statements = statements
 	f.strip()
 	if len(f.Statements) == 0 {
-		s.problem(*f, 0, "holds no statement", "write what it should do; SELECT 1; when it is meant to do nothing")
+		s.problem(*f, 0, noStatement, "write what it should do; SELECT 1; when it is meant to do nothing")
 		return
 	}
 	s.inspectCommands(f)

@@ -200,5 +200,6 @@ func (o *observer) connected(ctx context.Context) bool {
 		return false
 	}
 	o.conn = conn
-	return true
+	_, err = simple(ctx, conn, "SET ROLE NONE") // see sessionBegan
+	return err == nil
 }

@@ -89,8 +89,14 @@ func TestPlanDownGoesBackNewestFirst(t *testing.T) {
 	}
 }
 
-func TestPlansThatAreRefused(t *testing.T) {
-	t.Parallel()
+type refusedPlan struct {
+	plan  func() (*migrate.Plan, error)
+	code  ops.ExitCode
+	texts []string
+}
+
+func refusedPlans(t *testing.T) map[string]refusedPlan {
+	t.Helper()
 	src := chain(t)
 	dirty := clean(49)
 	dirty.Dirty = true
@@ -99,11 +105,7 @@ func TestPlansThatAreRefused(t *testing.T) {
 	several := clean(49)
 	several.Rows = 2
 	gap := source(t, map[string]string{"000010_a": "SELECT 1", "000011_b.up.sql": "SELECT 1", "000012_c.down.sql": "SELECT 1", "000013_d": ""})
-	for name, c := range map[string]struct {
-		plan  func() (*migrate.Plan, error)
-		code  ops.ExitCode
-		texts []string
-	}{
+	return map[string]refusedPlan{
 		"dirty": {
 			func() (*migrate.Plan, error) { return migrate.PlanUp(src, dirty, 50, nil) }, ops.ExitRefused,
 			[]string{
@@ -148,7 +150,12 @@ func TestPlansThatAreRefused(t *testing.T) {
 		"empty file": {
 			func() (*migrate.Plan, error) { return migrate.PlanUp(gap, clean(12), 13, nil) }, ops.ExitRefused, []string{"000013_d.up.sql: holds no statement"},
 		},
-	} {
+	}
+}
+
+func TestPlansThatAreRefused(t *testing.T) {
+	t.Parallel()
+	for name, c := range refusedPlans(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p, err := c.plan()

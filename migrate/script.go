@@ -2,10 +2,12 @@ package migrate
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/clipper/clipperops/internal/sqlscan"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // piece is a part of a file that is sent at once: statements as one simple
@@ -82,7 +84,26 @@ func simple(ctx context.Context, conn *pgx.Conn, sql string, keep ...int) (answe
 		}
 		a.tags = append(a.tags, tag.String())
 	}
-	return a, results.Close()
+	return a, lostOr(conn, results.Close())
+}
+
+// lostError is a connection that ended without the server saying why.
+type lostError struct{ err error }
+
+func (e *lostError) Error() string {
+	if errors.Is(e.err, pgconn.ErrConnClosed) { // pgx forgets what it met when it peeked
+		return "the connection to the server was lost"
+	}
+	return "the connection to the server was lost: " + e.err.Error()
+}
+
+func (e *lostError) Unwrap() error { return e.err }
+
+func lostOr(conn *pgx.Conn, err error) error {
+	if err == nil || pgError(err) != nil || !conn.PgConn().IsClosed() {
+		return err
+	}
+	return &lostError{err: err}
 }
 
 func textRow(values [][]byte) []string {
@@ -96,7 +117,7 @@ func textRow(values [][]byte) []string {
 // copyRows sends a COPY … FROM stdin with its rows.
 func copyRows(ctx context.Context, conn *pgx.Conn, p piece) error {
 	_, err := conn.PgConn().CopyFrom(ctx, strings.NewReader(p.rows), p.sql)
-	return err
+	return lostOr(conn, err)
 }
 
 // changesSession reports whether a file may leave the session other than it found

@@ -40,8 +40,7 @@ func (w *stepwise) settle(ctx context.Context, i int, index *indexStatement) (bo
 	default:
 		return false, nil
 	}
-	w.mark(ctx, i, StatementFinished)
-	w.done = append(w.done, i)
+	w.finished(ctx, i)
 	w.note(w.file, fmt.Sprintf("statement %d of %s was completed before the run was cut off", i+1, w.file.FileName))
 	return true, nil
 }
@@ -89,7 +88,7 @@ func (w *stepwise) stopped(ctx context.Context, f failure) error {
 	for _, name := range w.dropped[already:] {
 		f.done = append(f.done, fmt.Sprintf("the INVALID index %s that it left was dropped", name))
 	}
-	if len(w.done) == 0 && nothingLeft && w.undoMark(calm) == nil {
+	if len(w.done) == 0 && nothingLeft && (w.bare || w.undoMark(calm) == nil) {
 		return w.failed(ctx, f)
 	}
 	return w.partly(ctx, f)

@@ -21,64 +21,67 @@ func problems(src *migrate.Source) []string {
 	return all
 }
 
+const fine = "SELECT 1;"
+
+var badFiles = map[string]struct {
+	files map[string]string
+	want  []string
+}{
+	"nothing wrong": {map[string]string{"000001_a": fine, "README.md": "read me", "embed.go": "package x", ".000002-b.up.sql": ""}, nil},
+	"no files":      {map[string]string{}, []string{"files.complete there is no migration in testdata"}},
+	"misnamed": {map[string]string{"000001_a": fine, "000012-add.up.sql": fine, "seed.sql": fine, "99999999999999999999_x.up.sql": fine}, []string{
+		"files.complete 000012-add.up.sql: is not named as a migration, so golang-migrate ignores it",
+		"files.complete 99999999999999999999_x.up.sql: is not named as a migration, so golang-migrate ignores it",
+		"files.complete seed.sql: is not named as a migration, so golang-migrate ignores it",
+	}},
+	"version beyond bigint": {map[string]string{"000001_a": fine, "9223372036854775808_x.up.sql": fine}, []string{
+		"files.complete 9223372036854775808_x.up.sql: version is larger than schema_migrations can hold",
+	}},
+	"duplicate version": {map[string]string{"000001_a": fine, "1_b.up.sql": fine}, []string{
+		"files.complete 1_b.up.sql: has the same version and direction as 000001_a.up.sql",
+	}},
+	"missing down": {map[string]string{"000001_a": fine, "000002_b.up.sql": fine}, []string{
+		"files.complete 000002_b.up.sql: has no down file",
+	}},
+	"missing up": {map[string]string{"000001_a": fine, "000002_b.down.sql": fine}, []string{
+		"files.complete 000002_b.down.sql: has no up file",
+	}},
+	"empty":         {map[string]string{"000001_a": ""}, []string{"files.complete 000001_a.up.sql: holds no statement"}},
+	"comments only": {map[string]string{"000001_a": "-- nothing\n;;/* yet */"}, []string{"files.complete 000001_a.up.sql: holds no statement"}},
+	"not UTF-8":     {map[string]string{"000001_a": "SELECT 1;\n-- caf\xe9\n"}, []string{"files.complete 000001_a.up.sql line 2: byte 0xe9 is not UTF-8"}},
+	"UTF-16":        {map[string]string{"000001_a": "\xff\xfeS\x00"}, []string{"files.complete 000001_a.up.sql: is UTF-16, not UTF-8"}},
+	"byte order mark": {map[string]string{"000001_a": "\ufeffSELECT 1;"}, []string{
+		"files.complete 000001_a.up.sql: begins with a byte order mark, which the server takes for a part of the first word",
+	}},
+	"zero byte":      {map[string]string{"000001_a": "SELECT '\x00';"}, []string{"files.complete 000001_a.up.sql line 1: a zero byte, which is no text"}},
+	"never closed":   {map[string]string{"000001_a": "SELECT 1;\nSELECT 'a;"}, []string{"files.complete 000001_a.up.sql line 2: quotation is never closed"}},
+	"psql's command": {map[string]string{"000001_a": "SELECT 1;\n\\i other.sql\n"}, []string{`files.complete 000001_a.up.sql line 2: \i is a command of psql, not SQL`}},
+	"commit inside": {map[string]string{"000001_a": "SELECT 1;\nCOMMIT;\nSELECT 2;"}, []string{
+		"files.transaction 000001_a.up.sql line 2: COMMIT would end the transaction that the file and its version row share",
+	}},
+	"two pairs": {map[string]string{"000001_a": "BEGIN;\nSELECT 1;\nCOMMIT;\nBEGIN;\nSELECT 2;\nCOMMIT;"}, []string{
+		"files.transaction 000001_a.up.sql line 3: COMMIT would end the transaction that the file and its version row share",
+	}},
+	"begin without end": {map[string]string{"000001_a": "BEGIN;\nSELECT 1;"}, []string{
+		"files.transaction 000001_a.up.sql line 1: BEGIN would end the transaction that the file and its version row share",
+	}},
+	"savepoint": {map[string]string{"000001_a": "SAVEPOINT a;"}, []string{
+		"files.transaction 000001_a.up.sql line 1: SAVEPOINT A would end the transaction that the file and its version row share",
+	}},
+	"chained": {map[string]string{"000001_a": "BEGIN; SELECT 1; COMMIT AND CHAIN;"}, []string{
+		"files.transaction 000001_a.up.sql line 1: BEGIN would end the transaction that the file and its version row share",
+	}},
+	"mixed": {map[string]string{"000001_a": "ALTER TABLE t ADD a int;\nCREATE INDEX CONCURRENTLY i ON t (a);"}, []string{
+		"files.transaction 000001_a.up.sql line 2: CREATE INDEX CONCURRENTLY (line 2) cannot run in a transaction, and the statement on line 1 should",
+	}},
+	"concurrently between BEGIN and COMMIT": {map[string]string{"000001_a": "BEGIN;\nDROP INDEX CONCURRENTLY i;\nCOMMIT;"}, []string{
+		"files.transaction 000001_a.up.sql line 2: DROP INDEX CONCURRENTLY (line 2) cannot run between BEGIN and COMMIT",
+	}},
+}
+
 func TestReadSourceNamesEveryProblem(t *testing.T) {
 	t.Parallel()
-	const fine = "SELECT 1;"
-	for name, c := range map[string]struct {
-		files map[string]string
-		want  []string
-	}{
-		"nothing wrong": {map[string]string{"000001_a": fine, "README.md": "read me", "embed.go": "package x", ".000002-b.up.sql": ""}, nil},
-		"no files":      {map[string]string{}, []string{"files.complete there is no migration in testdata"}},
-		"misnamed": {map[string]string{"000001_a": fine, "000012-add.up.sql": fine, "seed.sql": fine, "99999999999999999999_x.up.sql": fine}, []string{
-			"files.complete 000012-add.up.sql: is not named as a migration, so golang-migrate ignores it",
-			"files.complete 99999999999999999999_x.up.sql: is not named as a migration, so golang-migrate ignores it",
-			"files.complete seed.sql: is not named as a migration, so golang-migrate ignores it",
-		}},
-		"version beyond bigint": {map[string]string{"000001_a": fine, "9223372036854775808_x.up.sql": fine}, []string{
-			"files.complete 9223372036854775808_x.up.sql: version is larger than schema_migrations can hold",
-		}},
-		"duplicate version": {map[string]string{"000001_a": fine, "1_b.up.sql": fine}, []string{
-			"files.complete 1_b.up.sql: has the same version and direction as 000001_a.up.sql",
-		}},
-		"missing down": {map[string]string{"000001_a": fine, "000002_b.up.sql": fine}, []string{
-			"files.complete 000002_b.up.sql: has no down file",
-		}},
-		"missing up": {map[string]string{"000001_a": fine, "000002_b.down.sql": fine}, []string{
-			"files.complete 000002_b.down.sql: has no up file",
-		}},
-		"empty":         {map[string]string{"000001_a": ""}, []string{"files.complete 000001_a.up.sql: holds no statement"}},
-		"comments only": {map[string]string{"000001_a": "-- nothing\n;;/* yet */"}, []string{"files.complete 000001_a.up.sql: holds no statement"}},
-		"not UTF-8":     {map[string]string{"000001_a": "SELECT 1;\n-- caf\xe9\n"}, []string{"files.complete 000001_a.up.sql line 2: byte 0xe9 is not UTF-8"}},
-		"UTF-16":        {map[string]string{"000001_a": "\xff\xfeS\x00"}, []string{"files.complete 000001_a.up.sql: is UTF-16, not UTF-8"}},
-		"byte order mark": {map[string]string{"000001_a": "\ufeffSELECT 1;"}, []string{
-			"files.complete 000001_a.up.sql: begins with a byte order mark, which the server takes for a part of the first word",
-		}},
-		"zero byte":      {map[string]string{"000001_a": "SELECT '\x00';"}, []string{"files.complete 000001_a.up.sql line 1: a zero byte, which is no text"}},
-		"never closed":   {map[string]string{"000001_a": "SELECT 1;\nSELECT 'a;"}, []string{"files.complete 000001_a.up.sql line 2: quotation is never closed"}},
-		"psql's command": {map[string]string{"000001_a": "SELECT 1;\n\\i other.sql\n"}, []string{`files.complete 000001_a.up.sql line 2: \i is a command of psql, not SQL`}},
-		"commit inside": {map[string]string{"000001_a": "SELECT 1;\nCOMMIT;\nSELECT 2;"}, []string{
-			"files.transaction 000001_a.up.sql line 2: COMMIT would end the transaction that the file and its version row share",
-		}},
-		"two pairs": {map[string]string{"000001_a": "BEGIN;\nSELECT 1;\nCOMMIT;\nBEGIN;\nSELECT 2;\nCOMMIT;"}, []string{
-			"files.transaction 000001_a.up.sql line 3: COMMIT would end the transaction that the file and its version row share",
-		}},
-		"begin without end": {map[string]string{"000001_a": "BEGIN;\nSELECT 1;"}, []string{
-			"files.transaction 000001_a.up.sql line 1: BEGIN would end the transaction that the file and its version row share",
-		}},
-		"savepoint": {map[string]string{"000001_a": "SAVEPOINT a;"}, []string{
-			"files.transaction 000001_a.up.sql line 1: SAVEPOINT A would end the transaction that the file and its version row share",
-		}},
-		"chained": {map[string]string{"000001_a": "BEGIN; SELECT 1; COMMIT AND CHAIN;"}, []string{
-			"files.transaction 000001_a.up.sql line 1: BEGIN would end the transaction that the file and its version row share",
-		}},
-		"mixed": {map[string]string{"000001_a": "ALTER TABLE t ADD a int;\nCREATE INDEX CONCURRENTLY i ON t (a);"}, []string{
-			"files.transaction 000001_a.up.sql line 2: CREATE INDEX CONCURRENTLY (line 2) cannot run in a transaction, and the statement on line 1 should",
-		}},
-		"concurrently between BEGIN and COMMIT": {map[string]string{"000001_a": "BEGIN;\nDROP INDEX CONCURRENTLY i;\nCOMMIT;"}, []string{
-			"files.transaction 000001_a.up.sql line 2: DROP INDEX CONCURRENTLY (line 2) cannot run between BEGIN and COMMIT",
-		}},
-	} {
+	for name, c := range badFiles {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			src := source(t, c.files)

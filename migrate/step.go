@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -34,13 +33,20 @@ func (w *stepwise) step(ctx context.Context, i int) error {
 	if r.err != nil {
 		return w.stopped(ctx, w.failure(i, r))
 	}
-	w.mark(ctx, i, StatementFinished)
-	w.done = append(w.done, i)
+	w.finished(ctx, i)
 	w.emit(Event{
 		Kind: StatementDone, File: w.file, Attempt: r.attempts, Statement: i, Took: time.Since(started),
 		Text: fmt.Sprintf("%s statement %d of %d done", w.file.ID(), i+1, len(w.file.Statements)),
 	})
 	return nil
+}
+
+// finished notes a statement that is done, also when ctx is.
+func (w *stepwise) finished(ctx context.Context, i int) {
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUp)
+	defer cancel()
+	w.mark(limited, i, StatementFinished)
+	w.done = append(w.done, i)
 }
 
 func (w *stepwise) failure(i int, r result) failure {
@@ -92,12 +98,33 @@ func (w *stepwise) once(ctx context.Context, i, attempt int, index *indexStateme
 	_, err := simple(running, w.conn, w.file.Statements[i].Command)
 	seen := stop()
 	if cause := context.Cause(running); err != nil && ctx.Err() == nil && errors.Is(cause, errWaitsForUs) {
-		return seen, trapError(seen)
+		err = errWaitsForUs
 	}
-	if err == nil && index != nil {
-		err = w.standsValid(ctx, index)
+	if index != nil {
+		err = w.outcome(ctx, index, err)
 	}
 	return seen, err
+}
+
+// outcome looks at the index itself: an interruption may come when the work is just
+// done, and IF NOT EXISTS is content with an INVALID index of that name.
+func (w *stepwise) outcome(ctx context.Context, index *indexStatement, err error) error {
+	if w.lost() || index.name.Name == "" || index.verb == rebuilds {
+		return err
+	}
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUp)
+	defer cancel()
+	now, failed := w.find(limited, index)
+	switch {
+	case failed != nil:
+		return errors.Join(err, failed)
+	case index.verb == createsIndex && now.there && !now.valid && err == nil:
+		return fmt.Errorf("an INVALID index %s stands there from an earlier attempt, and IF NOT EXISTS leaves it as it is\n"+
+			"drop it first: DROP INDEX CONCURRENTLY %s;", now.name, now.name)
+	case index.verb == createsIndex && now.valid && !index.before.there, index.verb == dropsIndex && !now.there && index.before.there:
+		return nil
+	}
+	return err
 }
 
 // readyFor gives a statement with CONCURRENTLY all the time there is for a lock: it
@@ -113,13 +140,4 @@ func (w *stepwise) readyFor(ctx context.Context, index *indexStatement) error {
 		return err
 	}
 	return w.lookAround(ctx, index)
-}
-
-// trapError names who waits for whom.
-func trapError(seen sighting) error {
-	var lines []string
-	for _, b := range seen.blockers {
-		lines = append(lines, b.String())
-	}
-	return fmt.Errorf("%w\n%s", errWaitsForUs, strings.Join(lines, "\n"))
 }

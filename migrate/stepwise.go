@@ -27,7 +27,7 @@ func (e *engine) applyStatements(ctx context.Context, f File) error {
 		}
 		slices.Sort(w.done)
 	} else if r := w.markDirty(ctx); r.err != nil {
-		return e.failed(ctx, failure{file: f, err: r.err, attempt: r.last, attempts: r.attempts, blockers: r.blockers})
+		return w.notMarked(ctx, r)
 	}
 	if err := w.run(ctx); err != nil {
 		return err
@@ -57,6 +57,8 @@ type stepwise struct {
 	index *indexStatement
 	// dropped are the INVALID indexes that were taken away.
 	dropped []string
+	// bare leaves the version row alone: somebody else keeps it.
+	bare bool
 	// unmarked says that the ledger could not be told how far the file is.
 	unmarked bool
 }
@@ -83,6 +85,20 @@ func (w *stepwise) markDirty(ctx context.Context) result {
 		}
 	}
 	return r
+}
+
+// notMarked ends a file that was not begun, unless the mark was committed when the
+// connection broke.
+func (w *stepwise) notMarked(ctx context.Context, r result) error {
+	f := failure{file: w.file, err: r.err, attempt: r.last, attempts: r.attempts, blockers: r.blockers}
+	if r.last.committing && w.lost() {
+		state, err := w.truth(ctx)
+		f.state = &verdict{state: state, err: err}
+		if err == nil && state.Dirty && state.Version == w.file.After {
+			return w.partly(ctx, f)
+		}
+	}
+	return w.failed(ctx, f)
 }
 
 // markClean commits the version row and the record of the file.

@@ -23,6 +23,8 @@ type transaction struct {
 	// version and dirty are what it says after.
 	version int64
 	dirty   bool
+	// bare leaves the version row alone: somebody else keeps it.
+	bare bool
 
 	before, beforeCommit Hook
 	// record writes to the ledger; nil for nothing.
@@ -82,7 +84,10 @@ func (e *engine) tryRun(ctx context.Context, tx transaction, a *attempt, started
 	if err := e.stillInside("the file"); err != nil {
 		return err
 	}
-	ours := e.ownRole(tx.file) + e.applied.State.versionRowSQL(tx.version, tx.dirty)
+	ours := e.ownRole(tx.file)
+	if !tx.bare {
+		ours += e.applied.State.versionRowSQL(tx.version, tx.dirty)
+	}
 	if tx.record == nil && tx.beforeCommit == nil {
 		return e.commit(ctx, ours, a)
 	}
@@ -111,7 +116,7 @@ func (e *engine) tryRun(ctx context.Context, tx transaction, a *attempt, started
 // statements begins the transaction and runs the file in it. Where nothing has to
 // happen in between, both are one message to the server.
 func (e *engine) statements(ctx context.Context, tx transaction, a *attempt) error {
-	opening, row := e.opening(tx.modes)
+	opening, row := e.opening(tx)
 	rest := tx.pieces
 	together := tx.before == nil && len(rest) > 0 && !rest[0].copy
 	message := opening
@@ -127,7 +132,7 @@ func (e *engine) statements(ctx context.Context, tx transaction, a *attempt) err
 		}
 		return err
 	}
-	if err := tx.startsFrom(result.rows[row]); err != nil {
+	if err := tx.startsFrom(result.rows[row]); err != nil && !tx.bare {
 		return err
 	}
 	if tx.before != nil {
@@ -159,12 +164,15 @@ func (e *engine) piece(ctx context.Context, p *piece, a *attempt) error {
 // opening begins the transaction under our own timeouts, and reads the version row
 // last: row is the place of that statement. The row is locked, so that a migrator
 // that lost its lock, or never took one, waits.
-func (e *engine) opening(modes string) (sql string, row int) {
+func (e *engine) opening(tx transaction) (sql string, row int) {
 	s := e.applied.State
 	statements := []string{
-		strings.TrimSpace("BEGIN " + modes),
+		strings.TrimSpace("BEGIN " + tx.modes),
 		fmt.Sprintf("SET LOCAL lock_timeout = %d", e.o.LockTimeout.Milliseconds()),
 		fmt.Sprintf("SET LOCAL statement_timeout = %d", e.o.StatementTimeout.Milliseconds()),
+	}
+	if tx.bare {
+		return strings.Join(statements, ";") + ";", len(statements) - 1
 	}
 	if !s.Table {
 		statements = append(statements, s.createTableSQL())

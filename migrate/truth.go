@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/clipper/clipperops/internal/config"
 	"github.com/clipper/clipperops/internal/pg"
 	"github.com/jackc/pgx/v5"
 )
@@ -48,18 +47,17 @@ func (e *engine) truth(ctx context.Context) (State, error) {
 	}
 }
 
+// ask reads the state over a connection of its own, once session pid is gone.
 func (e *engine) ask(ctx context.Context, pid uint32) (State, error) {
-	return askState(ctx, e.target, e.o.Application, func(conn *pgx.Conn) error { return e.sessionEnds(ctx, conn, pid) })
-}
-
-// askState reads the state over a connection of its own, once ready says so.
-func askState(ctx context.Context, t config.Target, application string, ready func(*pgx.Conn) error) (State, error) {
-	conn, err := pg.Connect(ctx, t, pg.ConnOptions{Application: application, StatementTimeout: cleanUp, ReadOnly: true})
+	conn, err := pg.Connect(ctx, e.target, pg.ConnOptions{Application: e.o.Application, StatementTimeout: cleanUp, ReadOnly: true})
 	if err != nil {
 		return State{}, err
 	}
 	defer closeConn(ctx, conn)
-	if err := ready(conn); err != nil {
+	if err := e.sessionEnds(ctx, conn, pid); err != nil {
+		return State{}, err
+	}
+	if _, err := simple(ctx, conn, "RESET ROLE"); err != nil {
 		return State{}, err
 	}
 	return ReadState(ctx, conn)
@@ -69,11 +67,14 @@ func askState(ctx context.Context, t config.Target, application string, ready fu
 // are gone, in the middle of a long statement or waiting for a standby, is ended:
 // nobody will ever read its answer.
 func (e *engine) sessionEnds(ctx context.Context, conn *pgx.Conn, pid uint32) error {
+	if _, err := simple(ctx, conn, "SET ROLE NONE"); err != nil {
+		return err
+	}
 	ended := false
 	for started := time.Now(); ; {
 		var there bool
 		err := conn.QueryRow(ctx,
-			"SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE pid = $1::int AND backend_start = $2)", int32(pid), e.began).Scan(&there)
+			"SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE pid = $1::int AND "+beganSQL+" = $2)", int32(pid), e.began).Scan(&there)
 		if err != nil || !there {
 			return err
 		}
