@@ -26,7 +26,7 @@ type flow struct {
 	record *record  // nil until opened, and when it cannot be
 	// recordTried says that the record was asked for once: it is not asked twice.
 	recordTried bool
-	source *migrate.Source
+	source      *migrate.Source
 
 	// changing says that the command may change something: it then leaves a report.
 	changing bool
