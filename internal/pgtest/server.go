@@ -57,7 +57,9 @@ func Standby(t testing.TB, primary *sandbox.Server) *sandbox.Server {
 // CatchUp waits until a standby has replayed all that its primary has written.
 func CatchUp(t testing.TB, primary, standby *sandbox.Server) {
 	t.Helper()
-	written := QueryValue[string](t, primary.Target("postgres"), "SELECT pg_current_wal_lsn()::text")
+	// The message brings what was committed asynchronously to disk, and is the end of it.
+	Exec(t, primary.Target("postgres"), "BEGIN; SET LOCAL synchronous_commit = local; SELECT pg_logical_emit_message(true, 'pgtest', 'here'); COMMIT")
+	written := QueryValue[string](t, primary.Target("postgres"), "SELECT pg_current_wal_flush_lsn()::text")
 	conn := Connect(t, standby.Target("postgres"))
 	Eventually(t, func() bool {
 		var there bool

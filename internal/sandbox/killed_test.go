@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/clipper/clipperops/internal/pgtest"
@@ -185,7 +186,7 @@ func TestAStalePidFileThatNamesAnotherProcessKillsNobody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = process.Kill()
+	_ = process.Signal(syscall.SIGQUIT) // not SIGKILL: what that leaves is known by the pid
 	pgtest.Eventually(t, func() bool { return !alive(pid) }, "the server is dead")
 
 	bystander, _ := startChild(t, childOrder{Stay: true})
