@@ -46,7 +46,7 @@ func showApplying(s *ops.Step, e migrate.Event) {
 	case migrate.FileDone:
 		r := finding("apply."+e.File.ID(), ops.Pass(e.File.ID()+" "+e.File.Name))
 		if e.Attempt > 1 {
-			r.Summary += fmt.Sprintf("   (%s try)", ordinal(e.Attempt))
+			r.Summary += fmt.Sprintf(" (%s try)", ordinal(e.Attempt))
 		}
 		r.Took = max(e.Took, time.Nanosecond)
 		s.Record(r)

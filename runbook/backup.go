@@ -71,7 +71,7 @@ func (f *flow) dump(ctx context.Context) (ref backup.Ref, err error) {
 
 func backupResult(ref backup.Ref) ops.Result {
 	m := ref.Manifest
-	summary := fmt.Sprintf("%s   %s → %s   %s rows in %d tables   restorable: not yet proven",
+	summary := fmt.Sprintf("%s · %s → %s · %s rows in %d tables · restorable: not yet proven",
 		m.File, reports.Bytes(m.RawBytes), reports.Bytes(m.Bytes), reports.Count(m.Rows()), len(m.Tables))
 	r := ops.Pass(summary)
 	if len(m.Warnings) > 0 {
@@ -114,6 +114,9 @@ func Restore(ctx context.Context, s *Session, o RestoreOptions) *ops.Run {
 			})
 			for _, r := range restored.Results {
 				s.Record(r)
+			}
+			for _, w := range restored.Warnings {
+				s.Note(w)
 			}
 			if err != nil {
 				return err

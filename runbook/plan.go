@@ -92,20 +92,20 @@ func planSummary(p *migrate.Plan) string {
 	if n := len(p.Foreign()); n > 0 {
 		whose = fmt.Sprintf("%d not of this release", n)
 	}
-	return fmt.Sprintf("%s → %s   %s, %s, %s", version(p.From), version(p.To), files(len(p.Files)), how, whose)
+	return fmt.Sprintf("%s → %s · %s, %s, %s", version(p.From), version(p.To), files(len(p.Files)), how, whose)
 }
 
 // fileSummary says what a file does, as far as its text tells.
 func fileSummary(file migrate.File) string {
 	text := file.Name
 	if effect := file.Touches().Summary(); effect != "" {
-		text += "   " + effect
+		text += " · " + effect
 	}
 	if !file.Transactional {
-		text += "   (" + file.NonTransactionalReason + ")"
+		text += " (" + file.NonTransactionalReason + ")"
 	}
 	if !file.Release {
-		text += "   (not of this release)"
+		text += " (not of this release)"
 	}
 	return text
 }

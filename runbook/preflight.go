@@ -120,6 +120,7 @@ func (f *flow) programs(ctx context.Context) (pg.Programs, error) {
 		ServerMajor: f.server.Major(),
 		Dir:         f.Config.PgPrograms,
 		PathEnv:     f.SearchPath,
+		Environ:     f.Environ,
 	})
 }
 

@@ -30,8 +30,10 @@ type Session struct {
 	Selection []string
 	// Operator and Host say who works and from where; Version is that of clipperops.
 	Operator, Host, Version string
-	// SearchPath is where client programs are looked for, as in $PATH.
+	// SearchPath is where client programs are looked for, as in $PATH; Environ is
+	// what they inherit, beside the database's own variables.
 	SearchPath string
+	Environ    []string
 	// Now is the clock, NewID makes the run's unique, time-ordered id.
 	Now   func() time.Time
 	NewID func() string

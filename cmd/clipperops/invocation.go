@@ -88,6 +88,7 @@ func (i *invocation) sessionWith(settings *config.Config) (*runbook.Session, err
 		Host:           hostname(),
 		Version:        version,
 		SearchPath:     i.process.getenv("PATH"),
+		Environ:        i.process.environ,
 		Now:            time.Now,
 		NewID:          newID,
 	}

@@ -179,6 +179,9 @@ func settingKey(name string) string {
 // absolute resolves the values that are paths: "~/" is the home directory, what
 // is relative begins at base.
 func (l *loader) absolute(key, text, base string) string {
+	if key == keyPgPrograms && strings.HasPrefix(text, "docker:") {
+		return text // a container, not a directory
+	}
 	switch key {
 	case kwSSLRootCert, kwSSLCert, kwSSLKey, kwServiceFile, kwPassFile,
 		keyBackupDir, keyReportDir, keyMigrations, keyRelease, keyPgPrograms, keyPasswordFile:

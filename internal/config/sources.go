@@ -21,6 +21,7 @@ var variables = []struct{ name, states string }{
 	{"DB_SSLKEY", kwSSLKey},
 	{"BACKUP_DIR", keyBackupDir},
 	{"REPORT_DIR", keyReportDir},
+	{"PG_PROGRAMS", keyPgPrograms},
 }
 
 const urlVariable = "DATABASE_URL"
