@@ -242,7 +242,8 @@ func TestFileFailingInItsThirdStatementLeavesNothing(t *testing.T) {
 	before := schema(t, target)
 	_, err := up(t, target, src, 2, migrate.ApplyOptions{})
 	failure(t, err, ops.ExitFailed,
-		"000002_b.up.sql failed; nothing of it was applied", `relation "userz" does not exist`, "42P01",
+		"000002_b.up.sql failed; nothing of it was applied", "line 5: ERROR relation \"userz\" does not exist (42P01)",
+		"        id int REFERENCES userz(id));\n"+strings.Repeat(" ", 26)+"^",
 		"the database is at version 1, clean; no file was completed in this run", "mend the file and run the same command again")
 	var file *migrate.FileError
 	if !errors.As(err, &file) || file.Statement != 2 {

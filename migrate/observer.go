@@ -46,10 +46,12 @@ type observed struct {
 	file               File
 	statement, attempt int
 	pid                uint32
-	started, told      time.Time
-	phase              string
-	abandon            context.CancelCauseFunc
-	seen               sighting
+	// locks are the migration locks, for the session may wait for who waits for them.
+	locks         []int64
+	started, told time.Time
+	phase         string
+	abandon       context.CancelCauseFunc
+	seen          sighting
 }
 
 // sighting is what was seen last.
@@ -82,6 +84,10 @@ func (o *observer) over(f File, statement, attempt int, abandon context.CancelCa
 	job := &observed{
 		file: f, statement: statement, attempt: attempt, pid: o.e.conn.PgConn().PID(),
 		started: now, told: now, abandon: abandon,
+	}
+	if abandon != nil && o.e.o.LockLost != nil { // the lock is held for us
+		ids := pg.MigrateLockIDs(o.e.target.Database, o.e.applied.State.Schema, VersionTable)
+		job.locks = []int64{ids[0], ids[1], pg.OperatorLockID}
 	}
 	o.mu.Lock()
 	o.job = job
@@ -132,7 +138,7 @@ func (o *observer) look(ctx context.Context, job *observed) {
 		if err != nil {
 			return
 		}
-		trapped = job.abandon != nil && o.e.o.LockLost != nil && o.trapped(limited, now.blockers)
+		trapped = job.locks != nil && o.trapped(limited, job.locks, now.blockers)
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -146,10 +152,8 @@ func (o *observer) look(ctx context.Context, job *observed) {
 }
 
 // trapped reports whether a blocker waits for the migration lock.
-func (o *observer) trapped(ctx context.Context, blockers []pg.Holder) bool {
-	s := o.e.applied.State
-	ids := pg.MigrateLockIDs(o.e.target.Database, s.Schema, VersionTable)
-	waiting, err := pg.Waiting(ctx, o.conn, ids[0], ids[1], pg.OperatorLockID)
+func (o *observer) trapped(ctx context.Context, locks []int64, blockers []pg.Holder) bool {
+	waiting, err := pg.Waiting(ctx, o.conn, locks...)
 	if err != nil {
 		return false
 	}

@@ -177,9 +177,26 @@ func (w *stepwise) mark(ctx context.Context, i int, step MarkStep) {
 		return
 	}
 	m := Mark{Index: i, SHA256: checksum(w.file.Statements[i].Text), Step: step}
-	if err := w.o.Ledger.Mark(ctx, w.conn, w.file, m); err != nil {
+	if err := w.commitMark(ctx, m); err != nil && ctx.Err() == nil && !w.lost() {
 		w.cannotMark(err)
 	}
+}
+
+// commitMark writes a mark in a transaction of its own, whose timeouts are not those
+// of the file's statements.
+func (w *stepwise) commitMark(ctx context.Context, m Mark) error {
+	_, err := simple(ctx, w.conn, fmt.Sprintf("BEGIN;SET LOCAL lock_timeout = %d;SET LOCAL statement_timeout = %d",
+		w.o.LockTimeout.Milliseconds(), cleanUp.Milliseconds()))
+	if err == nil {
+		err = w.o.Ledger.Mark(ctx, w.conn, w.file, m)
+	}
+	if err == nil {
+		_, err = simple(ctx, w.conn, "COMMIT")
+	}
+	if err != nil {
+		w.rollBack(ctx)
+	}
+	return err
 }
 
 func (w *stepwise) cannotMark(err error) {
