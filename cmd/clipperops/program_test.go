@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,10 +11,12 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/clipper/clipperops/internal/config"
 	"github.com/clipper/clipperops/internal/ops"
 	"github.com/clipper/clipperops/internal/pgtest"
+	"github.com/clipper/clipperops/reports"
 )
 
 // program runs clipperops as a process of its own on one database, with
@@ -39,6 +42,23 @@ func newProgram(t *testing.T, target config.Target) *program {
 	}}
 }
 
+// set gives the program an environment variable, in place of one of that name.
+func (p *program) set(name, value string) {
+	p.env = append(p.env, name+"="+value)
+}
+
+// path is a path below the program's own directory.
+func (p *program) path(elements ...string) string {
+	return filepath.Join(append([]string{p.dir}, elements...)...)
+}
+
+// in is the program for a part of the test.
+func (p *program) in(t *testing.T) *program {
+	q := *p
+	q.t = t
+	return &q
+}
+
 // running is a started program.
 type running struct {
 	t        *testing.T
@@ -46,19 +66,50 @@ type running struct {
 	out, err *lockedBuffer
 }
 
+// hangs is when a program is held to hang: it then says where it stands, and ends.
+const hangs = 2 * time.Minute
+
 func (p *program) start(args ...string) *running {
 	p.t.Helper()
-	r := &running{t: p.t, cmd: exec.Command("clipperops", args...), out: &lockedBuffer{}, err: &lockedBuffer{}}
-	r.cmd.Dir, r.cmd.Env = p.dir, p.env
-	r.cmd.Stdout, r.cmd.Stderr = r.out, r.err
-	if err := r.cmd.Start(); err != nil {
+	return p.begin(exec.Command("clipperops", args...))
+}
+
+// begin starts a command as the program is started: its directory, its
+// environment, its output kept where none is set.
+func (p *program) begin(cmd *exec.Cmd) *running {
+	p.t.Helper()
+	r := &running{t: p.t, cmd: cmd, out: &lockedBuffer{}, err: &lockedBuffer{}}
+	cmd.Dir, cmd.Env = p.dir, p.env
+	if cmd.Stdout == nil {
+		cmd.Stdout = r.out
+	}
+	if cmd.Stderr == nil {
+		cmd.Stderr = r.err
+	}
+	if err := cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
-	p.t.Cleanup(func() { _ = r.cmd.Process.Kill() }) // it has ended where the test went well
+	quit := time.AfterFunc(hangs, func() { _ = cmd.Process.Signal(syscall.SIGQUIT) })
+	p.t.Cleanup(func() {
+		quit.Stop()
+		_ = cmd.Process.Kill() // it has ended where the test went well
+	})
 	return r
 }
 
-// wants ends the wait for the program and checks its exit code and output.
+// awaitSays waits until the program has said something that matches.
+func (r *running) awaitSays(pattern string) {
+	r.t.Helper()
+	match := regexp.MustCompile(pattern).MatchString
+	pgtest.Eventually(r.t, func() bool { return match(unwrapped(r.out.String())) || match(unwrapped(r.err.String())) }, "the program says "+pattern)
+}
+
+// unwrapped is text in one line, each gap a single space.
+func unwrapped(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+// wants waits for the program's end and checks its exit code and output. A
+// pattern may also match the output written in one line, as it was meant before
+// it was wrapped to the width of the terminal.
 func (r *running) wants(code ops.ExitCode, patterns ...string) string {
 	r.t.Helper()
 	_ = r.cmd.Wait() // its exit code is what is looked at
@@ -67,7 +118,7 @@ func (r *running) wants(code ops.ExitCode, patterns ...string) string {
 		r.t.Errorf("exit code %d, want %d\n%s", got, code, text)
 	}
 	for _, p := range patterns {
-		if !regexp.MustCompile(p).MatchString(text) {
+		if re := regexp.MustCompile(p); !re.MatchString(text) && !re.MatchString(unwrapped(text)) {
 			r.t.Errorf("no %q in:\n%s", p, text)
 		}
 	}
@@ -99,6 +150,32 @@ func (r *running) awaitBlocked(p *program, application string) {
 			SELECT EXISTS (SELECT 1 FROM pg_stat_activity
 			 WHERE datname = current_database() AND application_name LIKE $1 AND wait_event_type = 'Lock')`, application)
 	})
+}
+
+// wantsDocument runs the program with --output json and checks that stdout is
+// one document, valid by its schema and of one mind with the exit code.
+func (p *program) wantsDocument(code ops.ExitCode, args string) reports.RunDocument {
+	p.t.Helper()
+	r := p.start(append(strings.Fields(args), "--output", "json")...)
+	r.wants(code)
+	return r.document(code)
+}
+
+// document reads what a program that has ended printed on stdout.
+func (r *running) document(code ops.ExitCode) reports.RunDocument {
+	r.t.Helper()
+	printed := []byte(r.out.String())
+	if !json.Valid(printed) { // nor is a document that has anything behind it
+		r.t.Fatalf("stdout is not one document:\n%s", printed)
+	}
+	d, err := reports.DecodeRun(bytes.NewReader(printed))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if d.ExitCode != code || d.Outcome != code.Outcome() && d.Outcome != ops.OutcomeWarn {
+		r.t.Errorf("the document says %d (%s), want %d", d.ExitCode, d.Outcome, code)
+	}
+	return d
 }
 
 // wantVersion checks the version row: exactly one, clean.

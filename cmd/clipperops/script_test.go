@@ -25,7 +25,15 @@ var update = flag.Bool("update", false, "rewrite what the scripts compare with")
 // TestMain makes this test binary answer as clipperops itself, so that scripts
 // and fault tests run the real program in a process of its own.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"clipperops": main})
+	testscript.Main(cleaner{m}, map[string]func(){"clipperops": main})
+}
+
+// cleaner runs the tests and removes what they built for each other.
+type cleaner struct{ *testing.M }
+
+func (c cleaner) Run() int {
+	defer func() { _ = os.RemoveAll(goMigrateDir()) }() // there is none when no test needed it
+	return c.M.Run()
 }
 
 // TestScripts runs the command line as a user types it: testdata/script/*.txtar,
@@ -181,13 +189,14 @@ func scriptGoMigrate(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// goMigrateDir is where golang-migrate's command of this process is built.
+func goMigrateDir() string {
+	return filepath.Join(os.TempDir(), fmt.Sprintf("clipperops-gomigrate-%d", os.Getpid()))
+}
+
 // goMigrate builds golang-migrate's command once.
 var goMigrate = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "gomigrate")
-	if err != nil {
-		return "", err
-	}
-	program := filepath.Join(dir, "migrate")
+	program := filepath.Join(goMigrateDir(), "migrate")
 	build := exec.Command("go", "build", "-tags", "pgx5 file", "-o", program, "github.com/golang-migrate/migrate/v4/cmd/migrate")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building golang-migrate: %w\n%s", err, out)
