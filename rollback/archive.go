@@ -223,7 +223,7 @@ func archiveFailure(err error, o ArchiveOptions) error {
 	case errors.Is(err, context.Canceled):
 		f.What, f.Detail = "interrupted while the rows were being archived", nil
 		f.Next = []string{"run the same command again"}
-	case errors.Is(err, syscall.ENOSPC):
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG):
 		f.Next = []string{"make room in " + o.Dir + ", or choose another place with BACKUP_DIR"}
 	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EROFS), errors.Is(err, syscall.EPERM):
 		f.Next = []string{"make " + o.Dir + " writable, or choose another place with BACKUP_DIR"}

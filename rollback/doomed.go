@@ -141,7 +141,7 @@ WITH RECURSIVE changed AS (
     UNION
     SELECT k.conrelid FROM changed JOIN pg_catalog.pg_constraint k ON k.confrelid = changed.oid AND k.contype = 'f'
     WHERE CASE $2::text WHEN 'DELETE' THEN k.confdeltype IN ('c', 'n', 'd') WHEN 'UPDATE' THEN k.confupdtype IN ('c', 'n', 'd') ELSE true END)
-SELECT n.nspname::text, c.relname::text, c.oid, pg_catalog.pg_total_relation_size(c.oid)
+SELECT n.nspname::text, c.relname::text, c.oid, coalesce(pg_catalog.pg_total_relation_size(c.oid), 0)
 FROM changed JOIN pg_catalog.pg_class c ON c.oid = changed.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND c.oid <> ALL ($1::oid[])
 ORDER BY n.nspname, c.relname`

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -132,7 +133,9 @@ func TestApplyWaitsNoLongerForALockThanItIsTold(t *testing.T) {
 	plan := s.plan(1)
 	a := s.archive(plan)
 	pgtest.HoldTable(t, s.target, "t", "ACCESS SHARE")
-	_, err := s.tryApply(plan, a, quick())
+	o := quick()
+	o.Engine.LockTimeout = 1500 * time.Millisecond // long enough to see who it is
+	_, err := s.tryApply(plan, a, o)
 	contains(t, []string{explain(mustFail(t, err, ops.ExitFailed))}, "lock timeout", "blocked by", "version 2, clean")
 }
 

@@ -29,7 +29,7 @@ type stock struct {
 // The counters are those of the running transaction, and on servers before 15 also of
 // transactions just before it: what counts is by how much they grow.
 const inventorySQL = `
-SELECT n.nspname::text, c.relname::text, c.oid, coalesce(pg_catalog.pg_relation_filenode(c.oid), 0), pg_catalog.pg_relation_size(c.oid) = 0,
+SELECT n.nspname::text, c.relname::text, c.oid, coalesce(pg_catalog.pg_relation_filenode(c.oid), 0), coalesce(pg_catalog.pg_relation_size(c.oid), 0) = 0,
        pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid) + pg_catalog.pg_stat_get_xact_tuples_updated(c.oid),
        array(SELECT attnum FROM pg_catalog.pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum),
        array(SELECT attname::text FROM pg_catalog.pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum)

@@ -2,6 +2,7 @@ package rollback_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -189,4 +190,25 @@ func TestLateRowsAreLookedForUnderReadCommittedAlone(t *testing.T) {
 	a := s.archive(plan)
 	_, err := s.tryApply(plan, a, quick())
 	contains(t, []string{explain(mustFail(t, err, ops.ExitRefused))}, "repeatable read", "version 2, clean")
+}
+
+// Transactions are numbered with 32 bits in a row and with 64 in a snapshot: what was written
+// before the last wrap-around is older than what was written after it, whatever its number.
+func TestRowsAreComparedAcrossTheWrapAround(t *testing.T) {
+	t.Parallel()
+	const epoch = 1 << 32
+	target := pgtest.New(t)
+	for xmin, want := range map[int64]int64{
+		9:         5*epoch + 9,
+		10:        5*epoch + 10,
+		11:        4*epoch + 11, // not yet given in this epoch
+		epoch - 1: 5*epoch - 1,
+		3:         5*epoch + 3,
+		2:         0, // frozen, by servers before 9.4
+	} {
+		sql := fmt.Sprintf("SELECT ("+rollback.RowXID+")::bigint FROM (VALUES (%[2]d::bigint)) AS t(xmin)", int64(5*epoch+10), xmin)
+		if got := pgtest.QueryValue[int64](t, target, sql); got != want {
+			t.Errorf("%d is %d, want %d", xmin, got, want)
+		}
+	}
 }

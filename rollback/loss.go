@@ -72,7 +72,7 @@ func (l Loss) Nothing() bool {
 // PlanLoss counts what the plan's files would take away, in one snapshot. It changes
 // nothing and blocks nobody who reads or writes.
 func PlanLoss(ctx context.Context, conn *pgx.Conn, p *migrate.Plan) (Loss, error) {
-	var l Loss
+	l := Loss{Tables: []TableLoss{}, Columns: []ColumnLoss{}, Altered: []AlteredTable{}, Dependents: []Dependent{}, Opaque: []string{}}
 	err := readOnly(ctx, conn, func() error {
 		doomed, err := findDoomed(ctx, conn, p.Files, nil)
 		if err != nil {
@@ -86,7 +86,8 @@ func PlanLoss(ctx context.Context, conn *pgx.Conn, p *migrate.Plan) (Loss, error
 		for _, o := range p.Touches().Opaque {
 			l.Opaque = append(l.Opaque, o.String())
 		}
-		l.Dependents, err = findDependents(ctx, conn, doomed, p.Files)
+		dependents, err := findDependents(ctx, conn, doomed, p.Files)
+		l.Dependents = append(l.Dependents, dependents...)
 		return err
 	})
 	if err != nil {

@@ -53,7 +53,7 @@ tree AS (
     SELECT at, oid FROM named WHERE oid IS NOT NULL
     UNION
     SELECT tree.at, i.inhrelid FROM tree JOIN pg_catalog.pg_inherits i ON i.inhparent = tree.oid)
-SELECT n.nspname::text, c.relname::text, c.oid, c.relkind::text, tree.at, CASE WHEN c.relkind = 'r' THEN pg_catalog.pg_total_relation_size(c.oid) ELSE 0 END
+SELECT n.nspname::text, c.relname::text, c.oid, c.relkind::text, tree.at, coalesce(pg_catalog.pg_total_relation_size(c.oid), 0)
 FROM tree JOIN pg_catalog.pg_class c ON c.oid = tree.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'f')
 ORDER BY tree.at, n.nspname, c.relname`

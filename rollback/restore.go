@@ -15,39 +15,6 @@ import (
 	"github.com/clipper/clipperops/internal/pg"
 )
 
-// Restored is what Restore put back.
-type Restored struct {
-	// Tables are those that were dropped and have their rows again.
-	Tables []RestoredTable
-	// Columns are those that were dropped from tables that stayed, and have their values again.
-	Columns []RestoredColumns
-	// Left are tables whose rows the down files may have changed, and that stayed. What is in
-	// them now may be newer than the archive, and so it is left to a person.
-	Left []Relation
-}
-
-// RestoredTable is a table and how many rows were put back.
-type RestoredTable struct {
-	Relation
-	Rows int64
-}
-
-// RestoredColumns are columns of a table, and in how many rows their values were put back.
-type RestoredColumns struct {
-	Relation
-	Columns []string
-	Rows    int64
-}
-
-// Rows is how many rows were put back.
-func (r Restored) Rows() int64 {
-	var n int64
-	for _, t := range r.Tables {
-		n += t.Rows
-	}
-	return n
-}
-
 // Restore puts back what the archive holds, once the migrations have made the tables again:
 // the rows of dropped tables, late ones included, into the tables of the same name, which
 // have to be empty; the values of dropped columns into the rows of the same primary key;
@@ -99,6 +66,10 @@ func (r *restorer) run(ctx context.Context) error {
 	}
 	var rows, columns []layers
 	for _, t := range r.saved.Manifest.Tables {
+		t, err := r.asItStands(ctx, t)
+		if err != nil {
+			return err
+		}
 		l, err := r.layersOf(ctx, t)
 		if err != nil {
 			return err
@@ -110,6 +81,8 @@ func (r *restorer) run(ctx context.Context) error {
 			columns = append(columns, l)
 		case LossRows:
 			r.restored.Left = append(r.restored.Left, t.Relation)
+		case lossNothing:
+			r.restored.Standing = append(r.restored.Standing, t.Relation)
 		}
 	}
 	if err := r.mayFill(ctx, rows); err != nil {
@@ -133,6 +106,33 @@ func (r *restorer) run(ctx context.Context) error {
 		return err
 	}
 	return quiet.undo(ctx, r.conn)
+}
+
+// lossNothing is a table that was to lose something, and did not.
+const lossNothing LossKind = "nothing"
+
+// asItStands says what a table has really lost. A table that is still the very one that was
+// archived was not dropped, or its file was undone; then what it lacks are columns.
+func (r *restorer) asItStands(ctx context.Context, t SavedTable) (SavedTable, error) {
+	if t.Loss != LossTable && t.Loss != LossColumns {
+		return t, nil
+	}
+	rows, err := r.conn.Query(ctx, `SELECT attnum FROM pg_catalog.pg_attribute
+		WHERE attrelid = $2 AND to_regclass($1)::oid = $2 AND attnum > 0 AND NOT attisdropped`, t.quoted(), t.OID)
+	if err != nil {
+		return t, err
+	}
+	there, err := pgx.CollectRows(rows, pgx.RowTo[int16])
+	if err != nil || len(there) == 0 {
+		return t, err
+	}
+	t.Loss, t.ColumnsDropped = lossNothing, nil
+	for i, c := range t.Columns {
+		if !slices.Contains(there, t.Numbers[i]) {
+			t.Loss, t.ColumnsDropped = LossColumns, append(t.ColumnsDropped, c)
+		}
+	}
+	return t, nil
 }
 
 // layersOf gathers what is saved of a table, and where it goes.
@@ -256,28 +256,4 @@ func (r *restorer) copyIn(ctx context.Context, from layer, into string) (int64, 
 		err = fmt.Errorf("%d rows of %d came in: %w", n, from.table.Rows, ErrDamaged)
 	}
 	return n, err
-}
-
-// sequences sets those that went with the tables to where they stood at last.
-func (r *restorer) sequences(ctx context.Context) error {
-	last := map[string]SavedSequence{}
-	for _, a := range append([]ArchiveRef{r.saved.ArchiveRef}, r.saved.Late...) {
-		for _, s := range a.Manifest.Sequences {
-			last[s.quoted()] = s
-		}
-	}
-	for _, s := range r.saved.Manifest.Sequences {
-		s = last[s.quoted()]
-		here, err := r.there(ctx, s.Relation)
-		if err != nil {
-			return err
-		}
-		if !here {
-			return &ops.Failure{Code: ops.ExitRefused, What: fmt.Sprintf("sequence %s is not there", s.Relation), Next: []string{"migrate up first: clipperops migrate"}}
-		}
-		if _, err := r.conn.Exec(ctx, "SELECT setval($1::text::regclass, $2, $3)", s.quoted(), s.LastValue, s.IsCalled); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -161,3 +161,32 @@ func TestRestoreLeavesTablesThatStayedToAPerson(t *testing.T) {
 		t.Errorf("rows %q, %v", lines, err)
 	}
 }
+
+// A rollback that stopped half way: what it did not come to is still there, and stays so; what
+// it took of that is put back.
+func TestRestoreAfterARollbackThatStoppedHalfWay(t *testing.T) {
+	t.Parallel()
+	s := chain(t,
+		[2]string{"CREATE TABLE low (id serial PRIMARY KEY); CREATE TABLE lower (id serial PRIMARY KEY)", "DROP TABLE low, lower; SELECT 1/0"},
+		[2]string{"CREATE TABLE high (id serial PRIMARY KEY); ALTER TABLE low ADD extra int", "DROP TABLE high; ALTER TABLE low DROP extra"},
+	)
+	s.exec("INSERT INTO low SELECT FROM generate_series(1, 3); UPDATE low SET extra = 7; INSERT INTO high SELECT FROM generate_series(1, 4); INSERT INTO lower DEFAULT VALUES")
+	rows := s.rows("high")
+	plan := s.plan(1)
+	a := s.archive(plan)
+	if _, err := s.tryApply(plan, a, quick()); err == nil {
+		t.Fatal("the second file did not fail")
+	}
+	s.exec("INSERT INTO low VALUES (100)")
+	s.up(3)
+	restored := s.restore(a)
+	if diff := cmp.Diff(rows, s.rows("high")); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"(1,7)", "(100,)", "(2,7)", "(3,7)"}, s.rows("low")); diff != "" {
+		t.Error(diff)
+	}
+	if len(restored.Standing) != 1 || restored.Standing[0].Name != "lower" {
+		t.Errorf("left alone: %v", restored.Standing)
+	}
+}

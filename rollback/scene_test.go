@@ -42,6 +42,14 @@ func chain(t *testing.T, pairs ...[2]string) *scene {
 
 func files(t *testing.T, pairs ...[2]string) *migrate.Source {
 	t.Helper()
+	src, err := readFiles(pairs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return src
+}
+
+func readFiles(pairs ...[2]string) (*migrate.Source, error) {
 	list := fstest.MapFS{
 		"000001_start.up.sql":   {Data: []byte("SELECT 1;")},
 		"000001_start.down.sql": {Data: []byte("SELECT 1;")},
@@ -50,11 +58,7 @@ func files(t *testing.T, pairs ...[2]string) *migrate.Source {
 		list[fmt.Sprintf("%06d_step.up.sql", i+2)] = &fstest.MapFile{Data: []byte(p[0])}
 		list[fmt.Sprintf("%06d_step.down.sql", i+2)] = &fstest.MapFile{Data: []byte(p[1])}
 	}
-	src, err := migrate.ReadSource(list, "the test's migrations")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return src
+	return migrate.ReadSource(list, "the test's migrations")
 }
 
 // clipper is a Clipper at version 97 with rows in every table of the release.
