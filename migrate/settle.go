@@ -145,13 +145,8 @@ func (w *stepwise) dropLeftNothing(ctx context.Context, index *indexStatement, f
 
 // failsWhole reports whether a statement of this kind leaves nothing when it fails.
 func failsWhole(st sqlscan.Statement) bool {
-	switch st.Words[0] {
-	case "DO", "CALL":
-		return false // what was committed inside is committed
-	case "ALTER":
-		return !st.Begins("ALTER", "TABLE") // DETACH CONCURRENTLY stays pending
-	}
-	return true
+	// What DO and CALL committed inside is committed; DETACH CONCURRENTLY stays pending.
+	return !st.Begins("DO") && !st.Begins("CALL") && !st.Begins("ALTER", "TABLE")
 }
 
 // partly makes the failure of a file of which something is done.
