@@ -69,6 +69,8 @@ func TestOnDockerASandboxIsTheSameClipper(t *testing.T) {
 	if condition, _, err := sandbox.Status(t.Context(), o); err != nil || condition != sandbox.Running {
 		t.Errorf("condition %s, error %v", condition, err)
 	}
+	t.Run("the password is in no argument", func(t *testing.T) { passwordIsInNoArgument(t, s) })
+	t.Run("a container without our label is left alone", func(t *testing.T) { foreignContainerIsLeftAlone(t, o, s) })
 	volume := docker(t, "inspect", "--format", "{{range .Mounts}}{{.Name}}{{end}}", s.Container)
 	if stopped, err := sandbox.Stop(t.Context(), o); err != nil || !stopped {
 		t.Fatalf("stopped %t, error %v", stopped, err)
@@ -82,13 +84,7 @@ func TestOnDockerASandboxIsTheSameClipper(t *testing.T) {
 	empty(t, filepath.Dir(o.Dir))
 }
 
-func TestOnDockerThePasswordIsInNoArgument(t *testing.T) {
-	t.Parallel()
-	o := onDocker(t)
-	s, err := sandbox.Start(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
+func passwordIsInNoArgument(t *testing.T, s *sandbox.Sandbox) {
 	if args := docker(t, "inspect", "--format", "{{.Path}} {{.Args}}", s.Container); strings.Contains(args, s.Superuser.Password.Reveal()) {
 		t.Error("the container's arguments hold the password")
 	}
@@ -120,13 +116,8 @@ func TestOnDockerAKilledSandboxIsCleanedByTheNextStart(t *testing.T) {
 	}
 }
 
-func TestOnDockerAContainerThatDoesNotCarryOurLabelIsLeftAlone(t *testing.T) {
-	t.Parallel()
-	o := onDocker(t)
-	s, err := sandbox.Start(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
+// Guards against removing a container that only has the name of the sandbox's.
+func foreignContainerIsLeftAlone(t *testing.T, o sandbox.Options, s *sandbox.Sandbox) {
 	foreign := s.Container + "-foreign"
 	docker(t, "create", "--name", foreign, o.Image)
 	t.Cleanup(func() { docker(t, "rm", "--force", "--volumes", foreign) })

@@ -48,8 +48,9 @@ func TestPathComesBeforeTheUsualPlacesAndThereTheNewestFirst(t *testing.T) {
 	}
 }
 
+// Not in parallel: a program just written cannot be run while a child that
+// another test is starting still has it open (ETXTBSY).
 func TestALinkOnPathLeadsToTheProgramsBehindIt(t *testing.T) {
-	t.Parallel()
 	root := t.TempDir()
 	real := fakeServer(t, filepath.Join(root, "opt/pg16/bin"))
 	links := filepath.Join(root, "links")
