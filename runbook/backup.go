@@ -113,6 +113,7 @@ func Restore(ctx context.Context, s *Session, o RestoreOptions) *ops.Run {
 				Progress:    s.Progress,
 			})
 			for _, r := range restored.Results {
+				r.Fix = f.addressed(r.Fix)
 				s.Record(r)
 			}
 			for _, w := range restored.Warnings {

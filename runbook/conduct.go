@@ -125,6 +125,7 @@ func (f *flow) explain(ctx context.Context, err error) error {
 	if len(failure.Next) == 0 && ctx.Err() != nil {
 		failure.Next = []string{"the same command again"}
 	}
+	failure.Next = f.addressedAll(failure.Next)
 	failure.Err = err
 	return &failure
 }

@@ -57,7 +57,7 @@ func (f *flow) preflight(ctx context.Context, v survey, plan *migrate.Plan, back
 	in.Plan = f.planOf(plan)
 	in.BackupWaived = backupWaived
 	err := f.run.Do(ctx, "preflight", func(ctx context.Context, s *ops.Step) error {
-		return s.Check(ctx, preflight.Checks(in))
+		return f.check(ctx, s, preflight.Checks(in))
 	})
 	if err != nil {
 		return err
@@ -196,7 +196,7 @@ func (f *flow) checkByGroup(ctx context.Context, checks []ops.Check) error {
 		group := checks[:n]
 		checks = checks[n:]
 		if err := f.run.Do(ctx, group[0].Group, func(ctx context.Context, s *ops.Step) error {
-			return s.Check(ctx, group)
+			return f.check(ctx, s, group)
 		}); err != nil {
 			return err
 		}

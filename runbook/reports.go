@@ -1,6 +1,7 @@
 package runbook
 
 import (
+	"os"
 	"path/filepath"
 
 	"github.com/clipper/clipperops/internal/ops"
@@ -13,7 +14,7 @@ import (
 func (f *flow) writeReports() {
 	paths := append([]string{}, f.Reports...)
 	if f.changing {
-		base := filepath.Join(f.Config.ReportDir, f.reportName())
+		base := f.reportBase()
 		paths = append(paths, base+".html", base+".json")
 	}
 	for _, path := range paths {
@@ -29,9 +30,16 @@ func (f *flow) writeReports() {
 	}
 }
 
-// reportName is migrate-production-20260213-031502.
-func (f *flow) reportName() string {
-	return f.run.Command + "-" + f.run.Environment + "-" + f.run.Started.Format("20060102-150405")
+// reportBase is REPORT_DIR/migrate-production-20260213-031502, with the end of the
+// run's id where a run of the same second has that name: its report stays.
+func (f *flow) reportBase() string {
+	base := filepath.Join(f.Config.ReportDir, f.run.Command+"-"+f.run.Environment+"-"+f.run.Started.Format("20060102-150405"))
+	for _, ext := range []string{".html", ".json"} {
+		if _, err := os.Lstat(base + ext); err == nil {
+			return base + "-" + f.run.ID[max(0, len(f.run.ID)-6):]
+		}
+	}
+	return base
 }
 
 // reportPath is the first report written, "" for none.

@@ -218,7 +218,7 @@ func (f *flow) prove(ctx context.Context, in rollback.ProveInput) error {
 			return err
 		}
 		in.Conn = f.conn
-		return s.Check(ctx, rollback.Prove(in))
+		return f.check(ctx, s, rollback.Prove(in))
 	})
 	if err != nil {
 		return err

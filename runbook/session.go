@@ -61,6 +61,10 @@ func (s *Session) application(command string) string {
 
 // invocation is the command an operator would type on this database.
 func (s *Session) invocation(command string) string {
-	words := append([]string{"clipperops", command, "--env", string(s.Config.Environment)}, s.Selection...)
-	return strings.Join(words, " ")
+	return "clipperops " + command + " " + strings.Join(s.address(), " ")
+}
+
+// address are the flags that lead a command to this database and these files.
+func (s *Session) address() []string {
+	return append([]string{"--env", string(s.Config.Environment)}, s.Selection...)
 }

@@ -60,7 +60,7 @@ func (f *flow) validateAfter(ctx context.Context, skip bool, wayBack string) err
 			return err
 		}
 		state = at
-		return s.Check(ctx, checks)
+		return f.check(ctx, s, checks)
 	})
 	if err != nil || skip {
 		return err
