@@ -198,12 +198,15 @@ func (f *flow) revert(ctx context.Context, plan *migrate.Plan, archive rollback.
 		f.touched = true
 		applied, err := rollback.Apply(ctx, f.Config.Target, plan, archive, saved, rehearsal, rollback.ApplyOptions{
 			Engine:   f.applyOptions(s, locks),
-			OnLate:   func(ref rollback.ArchiveRef) { f.recordArchive(s, "archive.late", ref) },
+			OnLate:   func(ref rollback.ArchiveRef) { s.Note("saving rows that were written since: " + ref.String()) },
 			Progress: s.Progress,
 			Now:      f.Now,
 		})
 		recordNotes(s, applied.Applied)
 		late = applied.Late
+		for _, ref := range late {
+			f.recordArchive(s, "archive.late", ref)
+		}
 		f.record.reached(ctx, f.run.ID, f, applied.State.Version)
 		return withWayOut(err, saved.Path, archive.Path)
 	})
