@@ -95,7 +95,11 @@ func sandboxStart(start func(context.Context, sandbox.Options) (*sandbox.Sandbox
 			if sb, err = start(ctx, o); err != nil {
 				return err
 			}
-			s.Record(ops.Result{ID: "sandbox", Status: ops.StatusPass, Summary: sandboxSummary(sb)})
+			summary := sandboxSummary(sb)
+			if sb.Already {
+				summary = "was running already, and was left as it is: " + summary
+			}
+			s.Record(ops.Result{ID: "sandbox", Status: ops.StatusPass, Summary: summary})
 			run.Data = sandboxData(sb)
 			run.Next = []string{
 				"clipperops preflight --env-file " + sb.EnvFile(),
