@@ -115,7 +115,7 @@ func cut(s string) string {
 	return s[:end]
 }
 
-// decodeUnicode resolves \XXXX and \+XXXXXX. Another escape character, chosen
+// decodeUnicode resolves \0061 and \+000061. Another escape character, chosen
 // with UESCAPE, is left as it stands.
 func decodeUnicode(s string) string {
 	var b strings.Builder
