@@ -18,12 +18,12 @@ func TestSuggestedCommandsLeadToThisDatabase(t *testing.T) {
 		"clipperops migrate   goes on where it stopped":                        "clipperops migrate" + there + "   goes on where it stopped",
 		"then: clipperops preflight; clipperops backup list shows what can go": "then: clipperops preflight" + there + "; clipperops backup list" + there + " shows what can go",
 		"restore it (clipperops backup list), or not":                          "restore it (clipperops backup list" + there + "), or not",
-		s.invocation("migrate"):                    s.invocation("migrate"),
-		"clipperops preflight --path backend/here": "clipperops preflight --path backend/here" + there,
-		"wait for clipperops migrate (alice@ops1)": "wait for clipperops migrate (alice@ops1)",
-		"use the clipperops that brought it there": "use the clipperops that brought it there",
-		"mend the file":                            "mend the file",
-		"":                                         "",
+		s.invocation("migrate"):                                                s.invocation("migrate"),
+		"clipperops preflight --path backend/here":                             "clipperops preflight --path backend/here" + there,
+		"wait for clipperops migrate (alice@ops1)":                             "wait for clipperops migrate (alice@ops1)",
+		"use the clipperops that brought it there":                             "use the clipperops that brought it there",
+		"mend the file": "mend the file",
+		"":              "",
 	} {
 		if got := s.addressed(text); got != want {
 			t.Errorf("%q became\n%q, want\n%q", text, got, want)

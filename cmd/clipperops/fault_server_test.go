@@ -72,7 +72,7 @@ func TestAServerThatGoesAwayInTheMiddle(t *testing.T) {
 		r.wants(ops.ExitFailed, "000011_add_moderation_audit_logs.up.sql failed; nothing of it was applied",
 			"the database is at version 10, clean", "same command again")
 		p.wantVersion(10)
-		p.wants(ops.ExitDone, "history", "migrate .* fail")
+		p.wants(ops.ExitDone, "history", "command migrate .*outcome fail")
 		p.wants(ops.ExitDone, "migrate --skip-backup", "10 → 97")
 	})
 	t.Run("restarted under a rollback", func(t *testing.T) {

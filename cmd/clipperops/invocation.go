@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/user"
 	"strconv"
@@ -43,12 +44,22 @@ func (i *invocation) conduct(flow func(context.Context, *runbook.Session) *ops.R
 	ctx, cancel := i.deadline()
 	defer cancel()
 	run := flow(ctx, s)
-	if i.json() {
-		if err := reports.Write(i.process.out, reports.FormatJSON, run); err != nil {
-			return err
-		}
-	}
+	i.printDocument(run)
 	return shownError{run.ExitCode()}
+}
+
+// printDocument prints the run as one JSON document where that was asked for. A
+// reader that went away does not change how the operation ended: it is said.
+func (i *invocation) printDocument(run *ops.Run) {
+	if !i.json() {
+		return
+	}
+	if err := reports.Write(i.process.out, reports.FormatJSON, run); err != nil {
+		printFailure(i.process, &ops.Failure{
+			What:  "the JSON document could not be printed: " + err.Error(),
+			State: []string{fmt.Sprintf("the exit code is that of the operation: %d", run.ExitCode())},
+		})
+	}
 }
 
 // deadline is the command's context with --timeout, if there is one.

@@ -5,7 +5,6 @@ import (
 
 	"github.com/clipper/clipperops/internal/console"
 	"github.com/clipper/clipperops/internal/ops"
-	"github.com/clipper/clipperops/reports"
 )
 
 // onThisMachine runs a command that has no target database as a run of one step.
@@ -22,11 +21,7 @@ func (i *invocation) onThisMachine(step string, body func(context.Context, *ops.
 	err := run.Do(ctx, step, func(ctx context.Context, s *ops.Step) error { return body(ctx, run, s) })
 	run.Finish(err)
 	run.Announce()
-	if i.json() {
-		if err := reports.Write(i.process.out, reports.FormatJSON, run); err != nil {
-			return err
-		}
-	}
+	i.printDocument(run)
 	return shownError{run.ExitCode()}
 }
 
