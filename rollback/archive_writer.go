@@ -74,8 +74,8 @@ func (w *archiveWriter) create(name string) (io.Writer, error) {
 	return w.zip.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: w.when})
 }
 
-// table saves the rows that condition, "" for all, leaves of a table, and notes it in the
-// manifest.
+// table saves the rows that condition, "" for all, leaves of a table, which it knows as t,
+// and notes it in the manifest.
 func (w *archiveWriter) table(ctx context.Context, conn *pgx.Conn, t SavedTable, ddl, condition string) error {
 	number := len(w.manifest.Tables) + 1
 	t.Entry = fmt.Sprintf("tables/%04d-%s.copy", number, fileName(t.Relation))
@@ -90,7 +90,7 @@ func (w *archiveWriter) table(ctx context.Context, conn *pgx.Conn, t SavedTable,
 		return err
 	}
 	rows := &rowWriter{out: out, digest: sha256.New(), label: t.String(), progress: w.progress}
-	query := "SELECT " + columnList(t.Columns) + " FROM ONLY " + t.quoted()
+	query := "SELECT " + columnList(t.Columns) + " FROM ONLY " + t.quoted() + " AS t"
 	if condition != "" {
 		query += " WHERE " + condition
 	}

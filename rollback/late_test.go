@@ -19,9 +19,10 @@ func contextWithCancel(t *testing.T) (context.Context, context.CancelFunc) {
 	return ctx, cancel
 }
 
-var lateUp = [2]string{"CREATE TABLE t (id int PRIMARY KEY, note text)", "DROP TABLE t"}
+var lateUp = [2]string{"CREATE TABLE threads (id int PRIMARY KEY, note text)", "DROP TABLE threads"}
 
-// Each case changes the table after it was archived; what is put back in the end has to be
+// The table's name is nowhere the one by which our own SQL calls it: late rows once could be
+// found only in a table called t. Each case changes the table after it was archived; what is put back in the end has to be
 // what was there when it was dropped.
 func TestWhatIsWrittenAfterTheArchiveIsSavedBeforeTheDrop(t *testing.T) {
 	t.Parallel()
@@ -31,24 +32,24 @@ func TestWhatIsWrittenAfterTheArchiveIsSavedBeforeTheDrop(t *testing.T) {
 		rows int64 // in the archive of late rows
 	}{
 		"nothing":                 {"SELECT 1", "", 0},
-		"rows added":              {"INSERT INTO t VALUES (101, 'late'), (102, 'later')", rollback.LateAppend, 2},
-		"a row changed":           {"UPDATE t SET note = 'changed' WHERE id = 7", rollback.LateReplace, 100},
-		"a row deleted":           {"DELETE FROM t WHERE id = 7", rollback.LateReplace, 99},
-		"one deleted, one added":  {"DELETE FROM t WHERE id = 7; INSERT INTO t VALUES (101, 'late')", rollback.LateReplace, 100},
-		"all deleted":             {"DELETE FROM t", rollback.LateReplace, 0},
-		"emptied":                 {"TRUNCATE t", rollback.LateReplace, 0},
-		"written anew":            {"VACUUM FULL t", "", 0},
-		"frozen":                  {"VACUUM (FREEZE) t", "", 0},
-		"added, and written anew": {"ALTER TABLE t ALTER note TYPE varchar(50); INSERT INTO t VALUES (101, 'late')", rollback.LateReplace, 101},
+		"rows added":              {"INSERT INTO threads VALUES (101, 'late'), (102, 'later')", rollback.LateAppend, 2},
+		"a row changed":           {"UPDATE threads SET note = 'changed' WHERE id = 7", rollback.LateReplace, 100},
+		"a row deleted":           {"DELETE FROM threads WHERE id = 7", rollback.LateReplace, 99},
+		"one deleted, one added":  {"DELETE FROM threads WHERE id = 7; INSERT INTO threads VALUES (101, 'late')", rollback.LateReplace, 100},
+		"all deleted":             {"DELETE FROM threads", rollback.LateReplace, 0},
+		"emptied":                 {"TRUNCATE threads", rollback.LateReplace, 0},
+		"written anew":            {"VACUUM FULL threads", "", 0},
+		"frozen":                  {"VACUUM (FREEZE) threads", "", 0},
+		"added, and written anew": {"ALTER TABLE threads ALTER note TYPE varchar(50); INSERT INTO threads VALUES (101, 'late')", rollback.LateReplace, 101},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := chain(t, lateUp)
-			s.exec("INSERT INTO t SELECT n, 'early' FROM generate_series(1, 100) n")
+			s.exec("INSERT INTO threads SELECT n, 'early' FROM generate_series(1, 100) n")
 			plan := s.plan(1)
 			a := s.archive(plan)
 			s.exec(c.late)
-			rows := s.rows("t")
+			rows := s.rows("threads")
 			applied := s.apply(plan, a)
 			switch {
 			case c.mode == "":
@@ -68,7 +69,7 @@ func TestWhatIsWrittenAfterTheArchiveIsSavedBeforeTheDrop(t *testing.T) {
 			}
 			s.up(2)
 			s.restore(a)
-			if diff := cmp.Diff(rows, s.rows("t")); diff != "" {
+			if diff := cmp.Diff(rows, s.rows("threads")); diff != "" {
 				t.Errorf("(-when dropped +restored)\n%s", diff)
 			}
 		})
@@ -81,29 +82,29 @@ func TestWhatIsWrittenAfterTheArchiveIsSavedBeforeTheDrop(t *testing.T) {
 func TestRowsOfATransactionThatWasOpenAreNotMissed(t *testing.T) {
 	t.Parallel()
 	for name, write := range map[string]string{
-		"plainly":            "INSERT INTO t VALUES (2, 'open')",
-		"behind a savepoint": "SAVEPOINT s; INSERT INTO t VALUES (2, 'open'); RELEASE SAVEPOINT s; SELECT txid_current()",
+		"plainly":            "INSERT INTO threads VALUES (2, 'open')",
+		"behind a savepoint": "SAVEPOINT s; INSERT INTO threads VALUES (2, 'open'); RELEASE SAVEPOINT s; SELECT txid_current()",
 		"after the archive":  "SELECT txid_current()",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := chain(t, lateUp)
-			s.exec("INSERT INTO t VALUES (1, 'early')")
+			s.exec("INSERT INTO threads VALUES (1, 'early')")
 			writer := s.conn()
 			if err := writer.PgConn().Exec(t.Context(), "BEGIN; "+write).Close(); err != nil {
 				t.Fatal(err)
 			}
-			s.exec("SELECT txid_current(); CREATE TABLE meanwhile (n int); INSERT INTO t VALUES (3, 'between')")
+			s.exec("SELECT txid_current(); CREATE TABLE meanwhile (n int); INSERT INTO threads VALUES (3, 'between')")
 			plan := s.plan(1)
 			a := s.archive(plan)
-			if err := writer.PgConn().Exec(t.Context(), "INSERT INTO t VALUES (4, 'end'); COMMIT").Close(); err != nil {
+			if err := writer.PgConn().Exec(t.Context(), "INSERT INTO threads VALUES (4, 'end'); COMMIT").Close(); err != nil {
 				t.Fatal(err)
 			}
-			rows := s.rows("t")
+			rows := s.rows("threads")
 			s.apply(plan, a)
 			s.up(2)
 			s.restore(a)
-			if diff := cmp.Diff(rows, s.rows("t")); diff != "" {
+			if diff := cmp.Diff(rows, s.rows("threads")); diff != "" {
 				t.Errorf("(-when dropped +restored)\n%s", diff)
 			}
 		})
@@ -114,22 +115,22 @@ func TestRowsOfATransactionThatWasOpenAreNotMissed(t *testing.T) {
 func TestLateRowsBeforeEachOfTwoFiles(t *testing.T) {
 	t.Parallel()
 	for name, between := range map[string]string{
-		"added":   "INSERT INTO t (id, note) VALUES (200, 'between')",
-		"changed": "UPDATE t SET note = 'between' WHERE id = 3",
-		"both":    "UPDATE t SET note = 'between' WHERE id = 3; INSERT INTO t (id, note) VALUES (200, 'between'); DELETE FROM t WHERE id = 4",
+		"added":   "INSERT INTO threads (id, note) VALUES (200, 'between')",
+		"changed": "UPDATE threads SET note = 'between' WHERE id = 3",
+		"both":    "UPDATE threads SET note = 'between' WHERE id = 3; INSERT INTO threads (id, note) VALUES (200, 'between'); DELETE FROM threads WHERE id = 4",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := chain(t, lateUp, [2]string{"ALTER TABLE t ADD extra text", "ALTER TABLE t DROP COLUMN extra"})
-			s.exec("INSERT INTO t SELECT n, 'early', 'x' || n FROM generate_series(1, 10) n")
+			s := chain(t, lateUp, [2]string{"ALTER TABLE threads ADD extra text", "ALTER TABLE threads DROP COLUMN extra"})
+			s.exec("INSERT INTO threads SELECT n, 'early', 'x' || n FROM generate_series(1, 10) n")
 			plan := s.plan(1)
 			a := s.archive(plan)
-			s.exec("UPDATE t SET extra = 'late' WHERE id = 5; INSERT INTO t VALUES (100, 'late', 'late')")
+			s.exec("UPDATE threads SET extra = 'late' WHERE id = 5; INSERT INTO threads VALUES (100, 'late', 'late')")
 			o := quick()
 			o.Engine.OnEvent = onFileDone(3, func() { s.exec(between) })
 			// What should be there again: the rows of the end, with the columns of the beginning.
-			s.exec("CREATE TABLE wanted AS SELECT * FROM t")
-			s.exec(strings.NewReplacer(" t ", " wanted ").Replace(between))
+			s.exec("CREATE TABLE wanted AS SELECT * FROM threads")
+			s.exec(strings.NewReplacer(" threads ", " wanted ").Replace(between))
 			wanted := s.rows("wanted")
 			applied, err := s.tryApply(plan, a, o)
 			if err != nil {
@@ -140,7 +141,7 @@ func TestLateRowsBeforeEachOfTwoFiles(t *testing.T) {
 			}
 			s.up(3)
 			s.restore(a)
-			if diff := cmp.Diff(wanted, s.rows("t")); diff != "" {
+			if diff := cmp.Diff(wanted, s.rows("threads")); diff != "" {
 				t.Errorf("(-when dropped +restored)\n%s", diff)
 			}
 		})
@@ -151,18 +152,18 @@ func TestLateRowsBeforeEachOfTwoFiles(t *testing.T) {
 // nor stay when it is not so any more.
 func TestLateRowsOfAnAttemptThatWasRolledBackAreNotKept(t *testing.T) {
 	t.Parallel()
-	s := chain(t, [2]string{"CREATE TABLE t (id int PRIMARY KEY, note text); CREATE TABLE IF NOT EXISTS blocker (n int)", "DROP TABLE t; ALTER TABLE blocker ADD m int"})
-	s.exec("INSERT INTO t VALUES (1, 'early')")
+	s := chain(t, [2]string{"CREATE TABLE threads (id int PRIMARY KEY, note text); CREATE TABLE IF NOT EXISTS blocker (n int)", "DROP TABLE threads; ALTER TABLE blocker ADD m int"})
+	s.exec("INSERT INTO threads VALUES (1, 'early')")
 	plan := s.plan(1)
 	a := s.archive(plan)
-	s.exec("INSERT INTO t VALUES (2, 'late')")
+	s.exec("INSERT INTO threads VALUES (2, 'late')")
 	held := pgtest.HoldTable(t, s.target, "blocker", "ACCESS SHARE")
 	o := quick()
 	o.Engine.RetryFor = 30_000_000_000
 	saved := 0
 	o.OnLate = func(rollback.ArchiveRef) { saved++ }
 	o.Engine.OnEvent = onRetry(func() {
-		s.exec("DELETE FROM t WHERE id = 2")
+		s.exec("DELETE FROM threads WHERE id = 2")
 		held.Release()
 	})
 	applied, err := s.tryApply(plan, a, o)
@@ -177,7 +178,7 @@ func TestLateRowsOfAnAttemptThatWasRolledBackAreNotKept(t *testing.T) {
 	}
 	s.up(2)
 	s.restore(a)
-	if diff := cmp.Diff([]string{"(1,early)"}, s.rows("t")); diff != "" {
+	if diff := cmp.Diff([]string{"(1,early)"}, s.rows("threads")); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -185,7 +186,7 @@ func TestLateRowsOfAnAttemptThatWasRolledBackAreNotKept(t *testing.T) {
 // An older snapshot than the locks would not see what came late.
 func TestLateRowsAreLookedForUnderReadCommittedAlone(t *testing.T) {
 	t.Parallel()
-	s := chain(t, [2]string{lateUp[0], "BEGIN ISOLATION LEVEL REPEATABLE READ; DROP TABLE t; COMMIT"})
+	s := chain(t, [2]string{lateUp[0], "BEGIN ISOLATION LEVEL REPEATABLE READ; DROP TABLE threads; COMMIT"})
 	plan := s.plan(1)
 	a := s.archive(plan)
 	_, err := s.tryApply(plan, a, quick())

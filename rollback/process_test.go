@@ -136,7 +136,7 @@ func TestLateRowsThatCannotBeSavedKeepTheirTable(t *testing.T) {
 	s := chain(t, lateUp)
 	plan := s.plan(1)
 	a := s.archive(plan)
-	s.exec("INSERT INTO t VALUES (1, 'late')")
+	s.exec("INSERT INTO threads VALUES (1, 'late')")
 	o := quick()
 	o.Engine.OnEvent = func(e migrate.Event) {
 		if e.Kind == migrate.FileStarted {
@@ -147,7 +147,7 @@ func TestLateRowsThatCannotBeSavedKeepTheirTable(t *testing.T) {
 	}
 	_, err := s.tryApply(plan, a, o)
 	contains(t, []string{explain(mustFail(t, err, ops.ExitFailed))}, "no such file or directory", "version 2, clean")
-	if n := len(s.rows("t")); n != 1 {
+	if n := len(s.rows("threads")); n != 1 {
 		t.Errorf("%d rows are left", n)
 	}
 }
