@@ -3,25 +3,22 @@ package runbook
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/clipper/clipperops/internal/ops"
-	"github.com/clipper/clipperops/internal/pg"
 	"github.com/clipper/clipperops/migrate"
 )
 
 // apply carries out the plan. What stands behind it, the backup and the
 // rehearsal, are arguments: it cannot be called without them.
 func (f *flow) apply(ctx context.Context, plan *migrate.Plan, saved migrate.Backup, rehearsed migrate.Rehearsal, locks LockPatience) error {
-	return f.run.Do(ctx, "apply", func(ctx context.Context, s *ops.Step) error {
+	return f.step(ctx, "apply", func(ctx context.Context, s *ops.Step) error {
 		f.touched = true
 		o := f.applyOptions(s, locks)
 		applied, err := migrate.Apply(ctx, f.Config.Target, plan, saved, rehearsed, o)
 		recordNotes(s, applied)
 		f.record.reached(ctx, f.run.ID, f, applied.State.Version)
-		return withWayOut(err, saved.Path)
+		return err
 	})
 }
 
@@ -59,19 +56,8 @@ func showApplying(s *ops.Step, e migrate.Event) {
 	case migrate.FileStarted:
 		s.Progress(ops.Progress{Label: e.File.ID(), Done: int64(e.Index), Total: int64(e.Of), Unit: ops.UnitFiles, Detail: e.File.Name})
 	case migrate.Waiting, migrate.Retrying, migrate.Note, migrate.StatementDone:
-		s.Note(e.Text + blockersText(e.Blockers))
+		s.Note(e.Text)
 	}
-}
-
-func blockersText(blockers []pg.Holder) string {
-	if len(blockers) == 0 {
-		return ""
-	}
-	names := make([]string, len(blockers))
-	for i, b := range blockers {
-		names[i] = b.String()
-	}
-	return ": " + strings.Join(names, "; ")
 }
 
 // recordNotes keeps in the report what the engine wants to be known.
@@ -82,22 +68,6 @@ func recordNotes(s *ops.Step, applied *migrate.Applied) {
 	for _, note := range applied.Notes {
 		s.Record(finding("apply.note", ops.Warn(note, "")))
 	}
-}
-
-// withWayOut adds to a failure of the engine where the state before was saved.
-func withWayOut(err error, paths ...string) error {
-	if err == nil {
-		return nil
-	}
-	failure := *ops.AsFailure(err)
-	failure.Err = err
-	failure.State = slices.Clone(failure.State)
-	for _, path := range paths {
-		if path != "" {
-			failure.State = append(failure.State, "the state before is saved in "+path)
-		}
-	}
-	return &failure
 }
 
 func ordinal(n int) string {

@@ -30,7 +30,7 @@ func Backup(ctx context.Context, s *Session) *ops.Run {
 // and shown.
 func (f *flow) save(ctx context.Context, waived string) (migrate.Backup, error) {
 	if waived != "" {
-		err := f.run.Do(ctx, "backup", func(_ context.Context, s *ops.Step) error {
+		err := f.step(ctx, "backup", func(_ context.Context, s *ops.Step) error {
 			s.Record(finding("backup", ops.Skip("no backup: "+waived)))
 			return nil
 		})
@@ -42,7 +42,7 @@ func (f *flow) save(ctx context.Context, waived string) (migrate.Backup, error) 
 
 // dump takes the backup and shows it.
 func (f *flow) dump(ctx context.Context) (ref backup.Ref, err error) {
-	err = f.run.Do(ctx, "backup", func(ctx context.Context, s *ops.Step) error {
+	err = f.step(ctx, "backup", func(ctx context.Context, s *ops.Step) error {
 		f.openRecord(ctx, s)
 		programs, err := f.programs(ctx)
 		if err != nil {
@@ -100,7 +100,7 @@ func Restore(ctx context.Context, s *Session, o RestoreOptions) *ops.Run {
 		if err := f.connect(ctx, true); err != nil {
 			return err
 		}
-		return f.run.Do(ctx, "restore", func(ctx context.Context, s *ops.Step) error {
+		return f.step(ctx, "restore", func(ctx context.Context, s *ops.Step) error {
 			programs, err := f.programs(ctx)
 			if err != nil {
 				return nothingChanged(err)

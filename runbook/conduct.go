@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/clipper/clipperops/internal/ops"
@@ -39,7 +40,7 @@ type flow struct {
 // opened, finishes the ledger, writes the reports and tells the sink.
 func (s *Session) conduct(ctx context.Context, command string, body func(context.Context, *flow) error) *ops.Run {
 	f := &flow{Session: s}
-	f.run = ops.Begin(s.header(command), ops.Tee(ops.SinkFunc(f.mark), s.Sink), s.Now)
+	f.run = ops.Begin(s.header(command), s.Sink, s.Now)
 	err := body(ctx, f)
 	if err != nil {
 		err = f.explain(ctx, err)
@@ -55,12 +56,13 @@ func (s *Session) conduct(ctx context.Context, command string, body func(context
 	return f.run
 }
 
-// mark tells the ledger which step begins, so that a killed run is found
-// standing there.
-func (f *flow) mark(e ops.Event) {
-	if e.Kind == ops.EventStepStarted && f.record != nil {
-		f.record.step(f.run.ID, e.Step.Name)
+// step runs body as a step of the run, and tells the ledger first: a killed run is
+// found standing there.
+func (f *flow) step(ctx context.Context, name string, body func(context.Context, *ops.Step) error) error {
+	if f.record != nil {
+		f.record.step(f.run.ID, name)
 	}
+	return f.run.Do(ctx, name, body)
 }
 
 func (f *flow) close(ctx context.Context) {
@@ -122,6 +124,7 @@ func (f *flow) explain(ctx context.Context, err error) error {
 	if len(failure.State) == 0 {
 		failure.State = f.state(ctx)
 	}
+	failure.State = append(slices.Clone(failure.State), f.saved()...)
 	if len(failure.Next) == 0 && ctx.Err() != nil {
 		failure.Next = []string{"the same command again"}
 	}
@@ -155,6 +158,23 @@ func (f *flow) state(ctx context.Context) []string {
 		return []string{"the state of the database could not be read: " + err.Error()}
 	}
 	return []string{"the database is at " + state.String()}
+}
+
+// saved says, once a change began, what was saved before it and where.
+func (f *flow) saved() []string {
+	if !f.touched {
+		return nil
+	}
+	var lines []string
+	for _, a := range f.run.Artifacts {
+		switch a.Kind {
+		case "backup":
+			lines = append(lines, "backup of the state before: "+a.Path)
+		case "archive":
+			lines = append(lines, "the rows that go are archived in "+a.Path)
+		}
+	}
+	return lines
 }
 
 // nothingChanged gives an error of a step before any change the state it leaves.

@@ -25,7 +25,7 @@ func (f *flow) confirm(ctx context.Context, q ops.Question) error {
 	if f.Config.Environment != config.Production {
 		return nil
 	}
-	return f.run.Do(ctx, "confirm", func(ctx context.Context, s *ops.Step) error {
+	return f.step(ctx, "confirm", func(ctx context.Context, s *ops.Step) error {
 		if err := f.Asker.Ask(ctx, q); err != nil {
 			return nothingChanged(err)
 		}

@@ -11,7 +11,7 @@ import (
 // takeLock makes this the only operator at work on the database, begins the
 // record, and says when an earlier run was killed.
 func (f *flow) takeLock(ctx context.Context) error {
-	return f.run.Do(ctx, "lock", func(ctx context.Context, s *ops.Step) error {
+	return f.step(ctx, "lock", func(ctx context.Context, s *ops.Step) error {
 		if f.Config.TargetErr != nil {
 			return f.Config.TargetErr
 		}

@@ -72,7 +72,7 @@ func Migrate(ctx context.Context, s *Session, o MigrateOptions) *ops.Run {
 		if err := f.apply(ctx, plan, saved, rehearsal, o.Locks); err != nil {
 			return err
 		}
-		undo := "undo with: " + f.invocation("rollback --target "+version(plan.From))
+		undo := "undo with: " + f.invocation(wayBack(plan))
 		f.run.Next = append(f.run.Next, undo)
 		return f.validateAfter(ctx, o.SkipValidation, undo)
 	})
@@ -103,7 +103,7 @@ func (f *flow) planOnly(ctx context.Context, o MigrateOptions) error {
 
 // planForward makes the plan and shows it.
 func (f *flow) planForward(ctx context.Context, o MigrateOptions) (v survey, plan *migrate.Plan, err error) {
-	err = f.run.Do(ctx, "plan", func(ctx context.Context, s *ops.Step) error {
+	err = f.step(ctx, "plan", func(ctx context.Context, s *ops.Step) error {
 		if v, err = f.look(ctx); err != nil {
 			return err
 		}
@@ -125,12 +125,21 @@ func (f *flow) planForward(ctx context.Context, o MigrateOptions) (v survey, pla
 
 // showSQL records the SQL of every file, as it will be sent.
 func (f *flow) showSQL(ctx context.Context, plan *migrate.Plan) error {
-	return f.run.Do(ctx, "sql", func(_ context.Context, s *ops.Step) error {
+	return f.step(ctx, "sql", func(_ context.Context, s *ops.Step) error {
 		for _, file := range plan.Files {
 			s.Record(finding("sql."+file.ID(), ops.Pass(file.FileName, ops.Fact{Value: file.Body})))
 		}
 		return nil
 	})
+}
+
+// wayBack is the command that undoes the plan.
+func wayBack(plan *migrate.Plan) string {
+	command := "rollback --target " + version(plan.From)
+	if len(plan.Foreign()) > 0 {
+		command += " --allow-foreign"
+	}
+	return command
 }
 
 func changeQuestion(f *flow, plan *migrate.Plan) ops.Question {

@@ -56,7 +56,7 @@ func (f *flow) preflight(ctx context.Context, v survey, plan *migrate.Plan, back
 	in := f.inputOf(ctx, v)
 	in.Plan = f.planOf(plan)
 	in.BackupWaived = backupWaived
-	err := f.run.Do(ctx, "preflight", func(ctx context.Context, s *ops.Step) error {
+	err := f.step(ctx, "preflight", func(ctx context.Context, s *ops.Step) error {
 		return f.check(ctx, s, preflight.Checks(in))
 	})
 	if err != nil {
@@ -195,7 +195,7 @@ func (f *flow) checkByGroup(ctx context.Context, checks []ops.Check) error {
 		}
 		group := checks[:n]
 		checks = checks[n:]
-		if err := f.run.Do(ctx, group[0].Group, func(ctx context.Context, s *ops.Step) error {
+		if err := f.step(ctx, group[0].Group, func(ctx context.Context, s *ops.Step) error {
 			return f.check(ctx, s, group)
 		}); err != nil {
 			return err

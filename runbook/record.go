@@ -8,6 +8,7 @@ import (
 	"github.com/clipper/clipperops/internal/ledger"
 	"github.com/clipper/clipperops/internal/ops"
 	"github.com/clipper/clipperops/internal/pg"
+	"github.com/clipper/clipperops/rollback"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -35,12 +36,21 @@ func (f *flow) openRecord(ctx context.Context, s *ops.Step) {
 	}
 	f.record = rec
 	for _, k := range killed {
-		s.Record(finding("ledger.killed", ops.Warn(
-			"an earlier run was killed: "+k.Command+" by "+k.Operator+" on "+k.Host+", during "+orUnknown(k.Step),
-			"nothing to do; this run starts from where the database stands",
-			ops.Fact{Name: "run", Value: k.ID},
-			ops.Fact{Name: "began", Value: k.Started.UTC().Format(time.RFC3339)})))
+		s.Record(finding("ledger.killed", f.killedResult(k)))
 	}
+}
+
+// killedResult tells of a run that was killed, and where what it saved lies.
+func (f *flow) killedResult(k ledger.Entry) ops.Result {
+	r := ops.Warn(
+		"an earlier run was killed: "+k.Command+" by "+k.Operator+" on "+k.Host+", during "+orUnknown(k.Step),
+		"nothing to do; the next run starts from where the database stands",
+		ops.Fact{Name: "run", Value: k.ID},
+		ops.Fact{Name: "began", Value: k.Started.UTC().Format(time.RFC3339)})
+	for _, path := range rollback.ArchivesOf(f.Config.BackupDir, k.ID) {
+		r.Evidence = append(r.Evidence, ops.Fact{Name: "its archive", Value: path})
+	}
+	return r
 }
 
 func (f *flow) beginRecord(ctx context.Context) (*record, []ledger.Entry, error) {

@@ -13,7 +13,7 @@ const notRehearsed = "this version makes no clones"
 
 // rehearse yields the rehearsal that apply asks for: waived, and said so.
 func (f *flow) rehearse(ctx context.Context) (migrate.Rehearsal, error) {
-	err := f.run.Do(ctx, "rehearse", func(_ context.Context, s *ops.Step) error {
+	err := f.step(ctx, "rehearse", func(_ context.Context, s *ops.Step) error {
 		s.Record(finding("rehearse", ops.Skip("not rehearsed on a clone: "+notRehearsed)))
 		return nil
 	})

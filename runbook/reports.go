@@ -12,11 +12,12 @@ import (
 // changes something, HTML and JSON in the report directory. A report that cannot
 // be written does not change how the operation ended; it is said.
 func (f *flow) writeReports() {
-	paths := append([]string{}, f.Reports...)
-	if f.changing {
+	var paths []string
+	if f.changing && f.Config.TargetErr == nil {
 		base := f.reportBase()
 		paths = append(paths, base+".html", base+".json")
 	}
+	paths = append(paths, f.Reports...)
 	for _, path := range paths {
 		format, err := reports.FormatOf(path)
 		if err == nil {

@@ -3,6 +3,7 @@ package runbook
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/clipper/clipperops/internal/ops"
 	"github.com/clipper/clipperops/internal/pg"
@@ -93,7 +94,7 @@ func Rollback(ctx context.Context, s *Session, o RollbackOptions) *ops.Run {
 
 // planBack makes the plan and counts what it would take away.
 func (f *flow) planBack(ctx context.Context, o RollbackOptions) (plan *migrate.Plan, loss rollback.Loss, err error) {
-	err = f.run.Do(ctx, "plan", func(ctx context.Context, s *ops.Step) error {
+	err = f.step(ctx, "plan", func(ctx context.Context, s *ops.Step) error {
 		v, err := f.look(ctx)
 		if err != nil {
 			return err
@@ -154,7 +155,7 @@ func lossResult(l rollback.Loss, dryRun bool) ops.Result {
 
 // archive saves every row of every table that goes or changes.
 func (f *flow) archive(ctx context.Context, plan *migrate.Plan) (ref rollback.ArchiveRef, err error) {
-	err = f.run.Do(ctx, "archive", func(ctx context.Context, s *ops.Step) error {
+	err = f.step(ctx, "archive", func(ctx context.Context, s *ops.Step) error {
 		ref, err = rollback.Archive(ctx, rollback.ArchiveOptions{
 			Target:      f.Config.Target,
 			Plan:        plan,
@@ -194,7 +195,7 @@ func (f *flow) snapshot(ctx context.Context) (*pg.Snapshot, error) {
 func (f *flow) revert(ctx context.Context, plan *migrate.Plan, archive rollback.ArchiveRef, saved migrate.Backup,
 	rehearsal migrate.Rehearsal, locks LockPatience,
 ) (late []rollback.ArchiveRef, err error) {
-	err = f.run.Do(ctx, "revert", func(ctx context.Context, s *ops.Step) error {
+	err = f.step(ctx, "revert", func(ctx context.Context, s *ops.Step) error {
 		f.touched = true
 		applied, err := rollback.Apply(ctx, f.Config.Target, plan, archive, saved, rehearsal, rollback.ApplyOptions{
 			Engine:   f.applyOptions(s, locks),
@@ -208,7 +209,7 @@ func (f *flow) revert(ctx context.Context, plan *migrate.Plan, archive rollback.
 			f.recordArchive(s, "archive.late", ref)
 		}
 		f.record.reached(ctx, f.run.ID, f, applied.State.Version)
-		return withWayOut(err, saved.Path, archive.Path)
+		return err
 	})
 	return late, err
 }
@@ -216,7 +217,7 @@ func (f *flow) revert(ctx context.Context, plan *migrate.Plan, archive rollback.
 // prove shows that the rollback did what it was to do and nothing else.
 func (f *flow) prove(ctx context.Context, in rollback.ProveInput) error {
 	f.run.Next = append(f.run.Next, "forward again: "+f.invocation(fmt.Sprintf("migrate --target %d", in.Plan.From)))
-	err := f.run.Do(ctx, "prove", func(ctx context.Context, s *ops.Step) error {
+	err := f.step(ctx, "prove", func(ctx context.Context, s *ops.Step) error {
 		if err := f.reconnect(ctx); err != nil {
 			return err
 		}
@@ -230,22 +231,23 @@ func (f *flow) prove(ctx context.Context, in rollback.ProveInput) error {
 		return &ops.Failure{
 			Code:  ops.ExitChecks,
 			What:  "The rollback is done, and not everything is as it should be!",
-			State: append(f.state(ctx), "the rows are in "+in.Archive.Path),
+			State: f.state(ctx),
 			Next:  []string{"read the failed checks above, then: " + f.invocation("migrate status")},
 		}
 	}
 	f.run.Conclusion = append(f.run.Conclusion,
 		fmt.Sprintf("Rolled back to version %d.", in.Plan.To),
-		fmt.Sprintf("Nothing is lost: %s rows are in %s", reports.Count(archivedRows(in)), in.Archive.Path))
+		"Nothing is lost: every row that went is in "+strings.Join(archivePaths(in), " and "))
 	return nil
 }
 
-func archivedRows(in rollback.ProveInput) int64 {
-	n := in.Archive.Rows()
-	for _, a := range in.Late {
-		n += a.Rows()
+// archivePaths are the archive and those of rows that came late.
+func archivePaths(in rollback.ProveInput) []string {
+	paths := []string{in.Archive.Path}
+	for _, late := range in.Late {
+		paths = append(paths, fmt.Sprintf("%s (%s written since)", late.Path, counted(int(late.Rows()), "row", "rows")))
 	}
-	return n
+	return paths
 }
 
 func rollbackQuestion(f *flow, plan *migrate.Plan, loss rollback.Loss) ops.Question {

@@ -21,7 +21,8 @@ type Session struct {
 
 	Sink  ops.Sink
 	Asker ops.Asker
-	// Reports are the files the operator asked for; what changes something also
+	// Reports are the files the operator asked for, absolute: the ledger, which
+	// notes them, is read from anywhere; what changes something also
 	// leaves its report in Config.ReportDir.
 	Reports []string
 

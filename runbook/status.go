@@ -16,7 +16,7 @@ func Status(ctx context.Context, s *Session) *ops.Run {
 		if err := f.connect(ctx, true); err != nil {
 			return err
 		}
-		return f.run.Do(ctx, "status", func(ctx context.Context, step *ops.Step) error {
+		return f.step(ctx, "status", func(ctx context.Context, step *ops.Step) error {
 			v, err := f.look(ctx)
 			if err != nil {
 				return err
@@ -88,9 +88,6 @@ func (f *flow) recordOperators(ctx context.Context, s *ops.Step) {
 		return
 	}
 	for _, k := range killed {
-		s.Record(finding("status.killed", ops.Warn(
-			fmt.Sprintf("%s by %s on %s was killed during %s", k.Command, k.Operator, k.Host, orUnknown(k.Step)),
-			"nothing to do: the next run starts from where the database stands",
-			ops.Fact{Name: "run", Value: k.ID})))
+		s.Record(finding("status.killed", f.killedResult(k)))
 	}
 }

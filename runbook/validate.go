@@ -3,6 +3,7 @@ package runbook
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/clipper/clipperops/internal/ops"
@@ -35,11 +36,10 @@ func (f *flow) validation(ctx context.Context) ([]ops.Check, migrate.State, erro
 		return nil, state, err
 	}
 	return validate.Checks(validate.Input{
-		Conn:        f.conn,
-		Release:     f.Release,
-		Version:     state.Version,
-		Dirty:       state.Dirty,
-		Environment: string(f.Config.Environment),
+		Conn:    f.conn,
+		Release: f.Release,
+		Version: state.Version,
+		Dirty:   state.Dirty,
 	}), state, nil
 }
 
@@ -47,7 +47,7 @@ func (f *flow) validation(ctx context.Context) ([]ops.Check, migrate.State, erro
 // anything: it says so, and how to.
 func (f *flow) validateAfter(ctx context.Context, skip bool, wayBack string) error {
 	var state migrate.State
-	err := f.run.Do(ctx, "validate", func(ctx context.Context, s *ops.Step) error {
+	err := f.step(ctx, "validate", func(ctx context.Context, s *ops.Step) error {
 		if skip {
 			s.Record(finding("validate", ops.Skip("left out by --skip-validation")))
 			return nil
@@ -84,12 +84,21 @@ func (f *flow) concludeValidation(state migrate.State) {
 		f.run.Conclusion = append(f.run.Conclusion, "Validation checks failed!")
 		f.run.Next = append(f.run.Next, fmt.Sprintf("mend %s, then: %s", strings.Join(f.failedChecks(), ", "), f.invocation("validate")))
 	case pending == len(f.Release.Migrations):
-		f.run.Conclusion = append(f.run.Conclusion, fmt.Sprintf("The %s release is not applied: the database is at %s.", f.Release.Name, state))
+		f.run.Conclusion = append(f.run.Conclusion, fmt.Sprintf("– The %s release is not applied: the database is at %s.", f.Release.Name, state))
 		f.run.Next = append(f.run.Next, f.invocation("migrate"))
 	case pending > 0:
 		f.run.Conclusion = append(f.run.Conclusion, fmt.Sprintf("What is applied is as it should be; %d of %d migrations are missing.", pending, len(f.Release.Migrations)))
 		f.run.Next = append(f.run.Next, f.invocation("migrate"))
+	case f.warned("validate."):
+		f.run.Conclusion = append(f.run.Conclusion, "⚠ Validation checks passed with warnings.", f.Release.Messages.Ready)
 	default:
 		f.run.Conclusion = append(f.run.Conclusion, "✓ All validation checks passed!", f.Release.Messages.Ready)
 	}
+}
+
+// warned reports whether a check whose id begins with prefix warned.
+func (f *flow) warned(prefix string) bool {
+	return slices.ContainsFunc(f.run.Results(), func(r ops.Result) bool {
+		return r.Status == ops.StatusWarn && strings.HasPrefix(r.ID, prefix)
+	})
 }

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/clipper/clipperops/internal/ops"
+	"github.com/clipper/clipperops/reports"
 	"github.com/urfave/cli/v2"
 )
 
@@ -46,12 +47,13 @@ func run(args []string, p process) ops.ExitCode {
 		args = arrange(app, args)
 	}
 	err := app.RunContext(ctx, append([]string{app.Name}, args...))
-	return exitCode(p, err)
+	return exitCode(p, args, err)
 }
 
 // exitCode maps the error of a command to the exit code. A command whose run has
-// been shown already returns an exit error without text.
-func exitCode(p process, err error) ops.ExitCode {
+// been shown already returns an exit error without text; any other error is shown
+// here, and is a document too for those who asked for one.
+func exitCode(p process, args []string, err error) ops.ExitCode {
 	var shown shownError
 	switch {
 	case err == nil:
@@ -61,7 +63,32 @@ func exitCode(p process, err error) ops.ExitCode {
 	}
 	failure := ops.AsFailure(err)
 	printFailure(p, failure)
+	if asksForJSON(args) {
+		run := ops.Begin(ops.Header{ID: newID(), Command: commandWords(args), Host: hostname(), Version: version}, nil, nil)
+		run.Finish(failure)
+		_ = reports.Write(p.out, reports.FormatJSON, run) // stderr has said it, and the exit code does
+	}
 	return failure.Code
+}
+
+// asksForJSON reads --output off a command line that may not have been understood.
+func asksForJSON(args []string) bool {
+	for i, arg := range args {
+		name, _, ok := flagName(arg)
+		if ok && name == "output" {
+			return strings.HasSuffix(arg, "=json") || i+1 < len(args) && args[i+1] == "json"
+		}
+	}
+	return false
+}
+
+// commandWords are the words of the command before its first flag.
+func commandWords(args []string) string {
+	n := 0
+	for n < len(args) && !strings.HasPrefix(args[n], "-") {
+		n++
+	}
+	return strings.Join(args[:n], " ")
 }
 
 // shownError ends a command whose outcome the operator has already been told.

@@ -18,6 +18,8 @@ type command struct {
 	minArgs, maxArgs int
 	flags            []cli.Flag
 	examples         []string
+	// reports says that --report is written; elsewhere it is refused.
+	reports bool
 	// codes are the exit codes the command can end with, beside 0.
 	codes       []ops.ExitCode
 	hidden      bool
@@ -77,6 +79,8 @@ func (c command) dispatch(ctx *cli.Context, p process, path string) error {
 		return unknownCommand(ctx.Command.Subcommands, path, ctx.Args().First())
 	case n > c.maxArgs:
 		return usageError(path, "%s takes %s, and %q was left over", path, c.positionals(), ctx.Args().Get(c.maxArgs))
+	case !c.reports && len(ctx.StringSlice("report")) > 0:
+		return usageError(path, "%s writes no report; --output json is what a machine can read", path)
 	case n < c.minArgs:
 		return usageError(path, "%s needs %s", path, c.argsUsage)
 	}

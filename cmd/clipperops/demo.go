@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"al.essio.dev/pkg/shellescape"
 	"github.com/clipper/clipperops/internal/config"
 	"github.com/clipper/clipperops/internal/console"
 	"github.com/clipper/clipperops/internal/ops"
@@ -54,8 +55,8 @@ func (d *demo) run() (err error) {
 	if err := d.checkFlags(); err != nil {
 		return err
 	}
-	if d.json() {
-		return usageError(d.path, "demo tells a story; it has no JSON form")
+	if err := d.refuseSettings(); err != nil {
+		return err
 	}
 	d.console = d.terminal()
 	quietly := d.consoleOptions()
@@ -75,6 +76,19 @@ func (d *demo) run() (err error) {
 		}
 	}
 	d.console.Print(fmt.Sprintf("\nThat was the whole story, in %s.\nreport: %s\n", reports.Duration(time.Since(began)), d.report))
+	return nil
+}
+
+// refuseSettings refuses what would lead away from the sandbox, or cannot be had.
+func (d *demo) refuseSettings() error {
+	if d.json() {
+		return usageError(d.path, "demo tells a story; it has no JSON form")
+	}
+	for _, name := range []string{"env", "env-file", "config", "database-url", "path", "release", "backup-dir"} {
+		if d.IsSet(name) {
+			return usageError(d.path, "demo runs on a sandbox of its own; --%s has no say in it", name)
+		}
+	}
 	return nil
 }
 
@@ -169,7 +183,13 @@ func (d *demo) sessionOn(sb *sandbox.Sandbox) (*runbook.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.sessionWith(settings)
+	settings.ReportDir = filepath.Join(settings.ReportDir, "demo") // not among the reports of real databases
+	s, err := d.sessionWith(settings)
+	if err != nil {
+		return nil, err
+	}
+	s.Selection = []string{"--env-file", shellescape.Quote(sb.EnvFile())}
+	return s, nil
 }
 
 // withoutDatabase drops the settings that would lead to another database than

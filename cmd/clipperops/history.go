@@ -31,7 +31,9 @@ func historyCommand() command {
 			if err != nil {
 				return err
 			}
-			entries, err := runbook.History(i.ctx, s, limit)
+			ctx, cancel := i.deadline()
+			defer cancel()
+			entries, err := runbook.History(ctx, s, limit)
 			if err != nil {
 				return err
 			}

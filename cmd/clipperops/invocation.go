@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -93,7 +94,7 @@ func (i *invocation) sessionWith(settings *config.Config) (*runbook.Session, err
 		Release:        release.Moderation(),
 		Migrations:     migrations.FS,
 		MigrationsFrom: "the embedded set",
-		Reports:        i.StringSlice("report"),
+		Reports:        i.reportPaths(),
 		Selection:      i.selection(settings),
 		Operator:       i.operator(),
 		Host:           hostname(),
@@ -167,11 +168,25 @@ func (i *invocation) selection(settings *config.Config) []string {
 			continue
 		}
 		if name == "database-url" {
-			value = settings.Target.RedactedURL()
+			target := settings.Target
+			target.Password = ""
+			value = target.URL().Reveal()
 		}
 		flags = append(flags, "--"+name, shellescape.Quote(value))
 	}
 	return flags
+}
+
+// reportPaths are the files of --report, absolute.
+func (i *invocation) reportPaths() []string {
+	var paths []string
+	for _, path := range i.StringSlice("report") {
+		if absolute, err := filepath.Abs(path); err == nil {
+			path = absolute
+		}
+		paths = append(paths, path)
+	}
+	return paths
 }
 
 // version reads a flag that names a schema version; nil when it is not given.

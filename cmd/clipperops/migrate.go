@@ -30,7 +30,8 @@ the target is left alone.`,
 			"clipperops migrate --env production --report migration.html",
 			"clipperops migrate status --env production",
 		},
-		codes: []ops.ExitCode{ops.ExitFailed, ops.ExitUsage, ops.ExitChecks, ops.ExitRefused, ops.ExitBusy, ops.ExitInterrupted},
+		reports: true,
+		codes:   []ops.ExitCode{ops.ExitFailed, ops.ExitUsage, ops.ExitChecks, ops.ExitRefused, ops.ExitBusy, ops.ExitInterrupted},
 		action: func(i *invocation) error {
 			target, err := i.version("target")
 			if err != nil {
@@ -55,6 +56,7 @@ the target is left alone.`,
 			name:     "status",
 			usage:    "which version the database is at, and what is pending",
 			examples: []string{"clipperops migrate status --env production"},
+			reports:  true,
 			codes:    []ops.ExitCode{ops.ExitFailed, ops.ExitUsage, ops.ExitInterrupted},
 			action: func(i *invocation) error {
 				return i.conduct(runbook.Status)

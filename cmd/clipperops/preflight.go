@@ -16,7 +16,8 @@ of the database and what is going on in it. Changes nothing and blocks nobody.`,
 			"clipperops preflight --env production --report preflight-prod.html",
 			"clipperops preflight --output json | jq .outcome",
 		},
-		codes: []ops.ExitCode{ops.ExitUsage, ops.ExitChecks, ops.ExitInterrupted},
+		reports: true,
+		codes:   []ops.ExitCode{ops.ExitUsage, ops.ExitChecks, ops.ExitInterrupted},
 		action: func(i *invocation) error {
 			return i.conduct(runbook.Preflight)
 		},

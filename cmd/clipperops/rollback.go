@@ -27,7 +27,8 @@ proves that nothing else changed.`,
 			"clipperops rollback --target 10 --env production --dry-run",
 			"clipperops rollback --target 10 --env production",
 		},
-		codes: []ops.ExitCode{ops.ExitFailed, ops.ExitUsage, ops.ExitChecks, ops.ExitRefused, ops.ExitBusy, ops.ExitInterrupted},
+		reports: true,
+		codes:   []ops.ExitCode{ops.ExitFailed, ops.ExitUsage, ops.ExitChecks, ops.ExitRefused, ops.ExitBusy, ops.ExitInterrupted},
 		action: func(i *invocation) error {
 			target, err := i.version("target")
 			if err != nil {

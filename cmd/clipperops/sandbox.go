@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"al.essio.dev/pkg/shellescape"
 	"github.com/clipper/clipperops/internal/ops"
 	"github.com/clipper/clipperops/internal/sandbox"
 	"github.com/clipper/clipperops/reports"
@@ -102,7 +103,7 @@ func sandboxStart(start func(context.Context, sandbox.Options) (*sandbox.Sandbox
 			s.Record(ops.Result{ID: "sandbox", Status: ops.StatusPass, Summary: summary})
 			run.Data = sandboxData(sb)
 			run.Next = []string{
-				"clipperops preflight --env-file " + sb.EnvFile(),
+				"clipperops preflight --env-file " + shellescape.Quote(sb.EnvFile()),
 				"clipperops sandbox stop" + i.dirArgument(),
 			}
 			return nil
@@ -118,7 +119,7 @@ func sandboxStart(start func(context.Context, sandbox.Options) (*sandbox.Sandbox
 
 func (i *invocation) dirArgument() string {
 	if dir := i.String("dir"); dir != "" {
-		return " --dir " + dir
+		return " --dir " + shellescape.Quote(dir)
 	}
 	return ""
 }

@@ -16,7 +16,8 @@ that is rolled back.`,
 			"clipperops validate --env staging --report validation-staging.txt",
 			"clipperops validate --env production --report validation-prod.html --report validation-prod.xml",
 		},
-		codes: []ops.ExitCode{ops.ExitUsage, ops.ExitChecks, ops.ExitInterrupted},
+		reports: true,
+		codes:   []ops.ExitCode{ops.ExitUsage, ops.ExitChecks, ops.ExitInterrupted},
 		action: func(i *invocation) error {
 			return i.conduct(runbook.Validate)
 		},
