@@ -32,15 +32,11 @@ func (p process) getenv(name string) string {
 
 // run executes one command line and returns the process's exit code.
 //
-// The first SIGINT or SIGTERM cancels the command's context, which takes it to a
-// state it can describe; the second one has the system's default effect.
+// The first SIGINT, SIGTERM or SIGHUP cancels the command's context, which takes it
+// to a state it can describe; a second one has the system's default effect.
 func run(args []string, p process) ops.ExitCode {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
-	context.AfterFunc(ctx, stop)
-	// A reader that went away must not kill a migration half way.
-	signal.Ignore(syscall.SIGPIPE)
-
 	app := newApp(p)
 	args, completing := asksForCompletion(args)
 	if !completing {
@@ -48,6 +44,23 @@ func run(args []string, p process) ops.ExitCode {
 	}
 	err := app.RunContext(ctx, append([]string{app.Name}, args...))
 	return exitCode(p, args, err)
+}
+
+// interruptible is the context that a signal cancels.
+func interruptible() (context.Context, context.CancelFunc) {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // nohup
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
+	context.AfterFunc(ctx, func() {
+		// A terminal that goes away says so twice, by the kernel and by the shell.
+		signal.Ignore(syscall.SIGHUP)
+		stop()
+	})
+	// A reader that went away must not kill a migration half way.
+	signal.Ignore(syscall.SIGPIPE)
+	return ctx, stop
 }
 
 // exitCode maps the error of a command to the exit code. A command whose run has

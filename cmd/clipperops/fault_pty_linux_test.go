@@ -58,12 +58,13 @@ func (s *session) ends(code ops.ExitCode, patterns ...string) {
 // openPTY returns both ends of a new pseudo-terminal of that width.
 func openPTY(t *testing.T, width uint16) (outer, inner *os.File) {
 	t.Helper()
-	outer, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	// Not os.OpenFile: Fd would make its reads block, and Close wait for them.
+	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
+	outer = os.NewFile(uintptr(fd), "/dev/ptmx")
 	t.Cleanup(func() { _ = outer.Close() })
-	fd := int(outer.Fd())
 	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -141,22 +142,40 @@ func TestCtrlCAtTheQuestion(t *testing.T) {
 	p.wants(ops.ExitDone, "migrate status --env staging")
 }
 
-// TestATerminalThatIsClosedAtTheQuestion: the connection of the operator breaks.
-func TestATerminalThatIsClosedAtTheQuestion(t *testing.T) {
+// TestATerminalThatIsClosed: the connection of the operator breaks. It is an
+// interrupt like Ctrl-C, with nobody there to read what is said of it: the ledger
+// and the report have it.
+func TestATerminalThatIsClosed(t *testing.T) {
 	t.Parallel()
 	p := onProduction(t)
-	s := p.atTerminal("migrate --skip-backup")
-	s.awaitSays(migrateWord)
-	if err := s.keyboard.(*os.File).Close(); err != nil {
-		t.Fatal(err)
+	for place, at := range map[string]func() *session{
+		"at the question": func() *session {
+			s := p.atTerminal("migrate --skip-backup")
+			s.awaitSays(migrateWord)
+			return s
+		},
+		"in the middle of a file": func() *session {
+			held := pgtest.HoldTable(t, p.target, "clip_submissions", "ACCESS SHARE")
+			t.Cleanup(held.Release)
+			s := p.atTerminal("migrate --skip-backup --yes")
+			s.awaitBlocked(p, "clipperops migrate%")
+			return s
+		},
+	} {
+		s := at()
+		if err := s.keyboard.(*os.File).Close(); err != nil {
+			t.Fatal(err)
+		}
+		s.wants(ops.ExitInterrupted)
+		p.wantVersion(10)
+		p.awaitGone()
+		if d := p.lastReport("migrate"); d.ExitCode != ops.ExitInterrupted || d.Error == nil || len(d.Error.State) == 0 {
+			t.Errorf("%s: the report says %d, %+v", place, d.ExitCode, d.Error)
+		}
+		if last := p.says("history --limit 1"); !strings.Contains(unwrapped(last), "outcome interrupted") {
+			t.Errorf("%s: the ledger says\n%s", place, last)
+		}
 	}
-	_ = s.cmd.Wait() // it says what it says to nobody
-	if s.cmd.ProcessState.Success() {
-		t.Error("it was confirmed by nobody")
-	}
-	p.wantVersion(10)
-	p.awaitGone()
-	p.wants(ops.ExitDone, "migrate --skip-backup --env staging")
 }
 
 // TestCtrlCAtATerminal presses it while a file waits for its lock. Children of the

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -260,14 +261,19 @@ func (p *program) lastReport(command string) reports.RunDocument {
 	if err != nil || len(found) == 0 {
 		p.t.Fatalf("no report of %s: %v", command, err)
 	}
-	f, err := os.Open(found[len(found)-1])
-	if err != nil {
-		p.t.Fatal(err)
+	var last reports.RunDocument
+	for _, path := range found {
+		body, err := os.ReadFile(path)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		d, err := reports.DecodeRun(bytes.NewReader(body))
+		if err != nil {
+			p.t.Fatalf("%s: %v", path, err)
+		}
+		if d.Started > last.Started {
+			last = d
+		}
 	}
-	defer func() { _ = f.Close() }()
-	d, err := reports.DecodeRun(f)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return d
+	return last
 }
