@@ -218,7 +218,7 @@ func TestAnotherReleaseIsAnotherFile(t *testing.T) {
 	p.wants(ops.ExitDone, "validate"+chosen, "Favourites are ready for use.")
 	p.wants(ops.ExitDone, "migrate status"+chosen, "version 120, clean")
 	pgtest.Exec(t, p.target, "INSERT INTO favourites (user_id, clip_id) SELECT u.id, c.id FROM (SELECT id FROM users LIMIT 1) u, (SELECT id FROM clips LIMIT 2) c")
-	p.wants(ops.ExitDone, "rollback --target 10"+chosen, "favourites 2 rows", "Nothing is lost: 2 rows are in")
+	p.wants(ops.ExitDone, "rollback --target 10"+chosen, "favourites 2 rows", "Nothing is lost: every row that went is in")
 	p.wantVersion(10)
 	p.wants(ops.ExitDone, "validate"+chosen, "The favourites release is not applied")
 

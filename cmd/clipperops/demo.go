@@ -139,10 +139,9 @@ func (d *demo) say(line string) { d.console.Print("\n" + line + "\n") }
 // database settings.
 func (d *demo) start(ctx context.Context) error {
 	d.say("$ clipperops sandbox start")
-	dir, err := d.sandboxDir()
-	if err != nil {
-		return err
-	}
+	// Always a new one: a sandbox that is there already has a story of its own.
+	dir := filepath.Join(os.TempDir(), "clipperops-demo-"+newID())
+	var err error
 	run := ops.Begin(ops.Header{Command: "sandbox start", Version: version}, d.console, nil)
 	err = run.Do(ctx, "start", func(ctx context.Context, s *ops.Step) error {
 		d.sandbox, err = sandbox.Start(ctx, sandbox.Options{
@@ -161,15 +160,6 @@ func (d *demo) start(ctx context.Context) error {
 	}
 	d.session, err = d.sessionOn(d.sandbox)
 	return err
-}
-
-// sandboxDir is a directory of the demo's own; with --keep the one that the
-// sandbox commands find without --dir.
-func (d *demo) sandboxDir() (string, error) {
-	if d.Bool("keep") {
-		return sandbox.DefaultDir(sandbox.Options{StateHome: d.process.getenv("XDG_STATE_HOME"), Home: d.process.getenv("HOME")})
-	}
-	return filepath.Join(os.TempDir(), "clipperops-demo-"+newID()), nil
 }
 
 func (d *demo) sessionOn(sb *sandbox.Sandbox) (*runbook.Session, error) {
@@ -227,7 +217,9 @@ func (d *demo) cleanUp(ctx context.Context) error {
 		return nil
 	}
 	if d.Bool("keep") {
-		d.console.Print("The sandbox is left running:\n  clipperops preflight --env-file " + d.sandbox.EnvFile() + "\n  clipperops sandbox stop\n")
+		d.console.Print("The sandbox is left running:\n" +
+			"  clipperops preflight --env-file " + shellescape.Quote(d.sandbox.EnvFile()) + "\n" +
+			"  clipperops sandbox stop --dir " + shellescape.Quote(d.sandbox.Dir) + "\n")
 		return nil
 	}
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), demoCleanup)

@@ -122,3 +122,20 @@ func TestSuggestedCommandsLeadToTheSameDatabase(t *testing.T) {
 		t.Errorf("the suggestions lead elsewhere:\n%s", text)
 	}
 }
+
+// TestTheKeptSandboxOfTheDemoCanBeUsedAndStopped types what `demo --keep` prints.
+func TestTheKeptSandboxOfTheDemoCanBeUsedAndStopped(t *testing.T) {
+	t.Parallel()
+	p := newLoneProgram(t)
+	text := p.wants(ops.ExitDone, "demo --keep", "left running")
+	commands := regexp.MustCompile(`(?m)^  clipperops (.*)$`).FindAllStringSubmatch(text, -1)
+	if len(commands) < 2 {
+		t.Fatalf("no commands in:\n%s", text)
+	}
+	preflight, stop := commands[len(commands)-2][1], commands[len(commands)-1][1]
+	t.Cleanup(func() { p.wants(ops.ExitDone, stop) }) // also when the test failed
+	onSandbox := newLoneProgram(t)
+	onSandbox.env = onSandbox.env[:4]
+	onSandbox.wants(ops.ExitDone, preflight, "version 97")
+	p.wants(ops.ExitDone, stop, "nothing is left")
+}
