@@ -32,7 +32,7 @@ func RunBody(ctx context.Context, t config.Target, name, body string, o ApplyOpt
 	switch {
 	case r.err == nil:
 		return nil
-	case runsAlone(f, r.err):
+	case !o.Whole && runsAlone(f, r.err):
 		return e.bodyStatements(ctx, f)
 	}
 	return e.failed(ctx, failure{file: f, err: r.err, attempt: r.last, attempts: r.attempts, blockers: r.blockers})

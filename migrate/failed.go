@@ -8,6 +8,7 @@ import (
 
 	"github.com/clipper/clipperops/internal/ops"
 	"github.com/clipper/clipperops/internal/pg"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -48,7 +49,7 @@ type failure struct {
 // now, asked over a new connection, and what to do.
 func (e *engine) failed(ctx context.Context, f failure) error {
 	cause := pg.Cause(ctx, f.err)
-	out := &ops.Failure{Code: ops.CodeOf(cause), Err: &FileError{File: f.file, Statement: f.attempt.place(f.file, f.err), Err: cause}}
+	out := &ops.Failure{Code: e.codeOf(cause, f), Err: &FileError{File: f.file, Statement: f.attempt.place(f.file, f.err), Err: cause}}
 	var given *ops.Failure
 	if errors.As(f.err, &given) {
 		out.Detail, out.Next = given.Detail, given.Next
@@ -67,9 +68,19 @@ func (e *engine) failed(ctx context.Context, f failure) error {
 	}
 	out.State = e.stands(f, before)
 	if len(out.Next) == 0 {
-		out.Next = f.next(ctx)
+		out.Next = e.next(ctx, f)
 	}
 	return out
+}
+
+// codeOf is the exit code. "Refused" promises that nothing was done; what was committed
+// before makes it a failure.
+func (e *engine) codeOf(cause error, f failure) ops.ExitCode {
+	code := ops.CodeOf(cause)
+	if code == ops.ExitRefused && (f.partly || len(e.applied.Files) > 0) {
+		return ops.ExitFailed
+	}
+	return code
 }
 
 // what happened, and how much of the file it left.
@@ -157,7 +168,7 @@ func (e *engine) didApply() string {
 	}
 }
 
-func (f failure) next(ctx context.Context) []string {
+func (e *engine) next(ctx context.Context, f failure) []string {
 	again := "run the same command again"
 	switch {
 	case f.state.err != nil:
@@ -170,8 +181,10 @@ func (f failure) next(ctx context.Context) []string {
 		return append(endBlockers(f.blockers), again+" when they are gone")
 	case errors.As(f.err, new(*movedError)):
 		return []string{"see who migrates this database, then " + again}
-	case pgErrorCode(f.err) == "25001", pgErrorCode(f.err) == "2D000":
-		return []string{"put the statement into a file of its own: it then runs outside a transaction", "then " + again}
+	case refusedInTransaction(f.err):
+		return []string{e.insteadOfOutside(f), "then " + again}
+	case f.lacksOurRights():
+		return []string{e.ourRights(), "then " + again}
 	case pgErrorCode(f.err) == "57014":
 		return []string{"give it more time with --timeout, then " + again}
 	case pgError(f.err) == nil || strings.HasPrefix(pgErrorCode(f.err), "57P"):
@@ -209,4 +222,36 @@ func pgErrorCode(err error) string {
 		return e.Code
 	}
 	return ""
+}
+
+// insteadOfOutside is what to do about a statement that the server refuses in a transaction.
+func (e *engine) insteadOfOutside(f failure) string {
+	at := f.attempt.place(f.file, f.err)
+	switch {
+	case at >= 0 && f.file.Statements[at].Begins("SET"):
+		return "take the statement out; where the file needs those modes, let it begin with BEGIN ISOLATION LEVEL … and end with COMMIT"
+	case e.o.Whole:
+		return "write into the file, in plain SQL, what the code does: what this command takes away it must be able to undo"
+	}
+	return "put the statement into a file of its own: it then runs outside a transaction"
+}
+
+// lacksOurRights reports whether it was one of our own statements that the role may not run.
+func (f failure) lacksOurRights() bool {
+	answer := pgError(f.err)
+	if answer == nil || answer.Code != "42501" {
+		return false
+	}
+	_, _, inFile := f.attempt.origin(f.file, answer)
+	return !inFile
+}
+
+// ourRights is how the role comes to the rights that every file needs.
+func (e *engine) ourRights() string {
+	s := e.applied.State
+	role := pgx.Identifier{e.target.User}.Sanitize()
+	if !s.Table {
+		return fmt.Sprintf("GRANT CREATE, USAGE ON SCHEMA %s TO %s;", pgx.Identifier{s.Schema}.Sanitize(), role)
+	}
+	return fmt.Sprintf("GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %s;", s.table(), role)
 }

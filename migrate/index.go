@@ -198,15 +198,31 @@ func (e *leftoverError) Unwrap() error { return e.err }
 // dropInvalid drops an index without stopping anybody: CONCURRENTLY waits for
 // transactions that use the table, and lets others pass while it does.
 func (w *stepwise) dropInvalid(ctx context.Context, name string) error {
-	if _, err := simple(ctx, w.conn, w.timeouts(cleanUp/2)); err != nil {
-		return &leftoverError{index: name, err: err}
+	again, err := w.timeoutsNow(ctx)
+	if err == nil {
+		_, err = simple(ctx, w.conn, w.timeouts(cleanUp/2))
 	}
-	if _, err := simple(ctx, w.conn, "DROP INDEX CONCURRENTLY IF EXISTS "+name); err != nil {
+	if err == nil {
+		_, err = simple(ctx, w.conn, "DROP INDEX CONCURRENTLY IF EXISTS "+name)
+		if _, failed := simple(ctx, w.conn, again); err == nil {
+			err = failed
+		}
+	}
+	if err != nil {
 		return &leftoverError{index: name, err: err}
 	}
 	w.dropped = append(w.dropped, name)
 	w.note(w.file, fmt.Sprintf("the INVALID index %s that was left behind is dropped", name))
 	return nil
+}
+
+// timeoutsNow is the SQL that sets the timeouts to what they are.
+func (w *stepwise) timeoutsNow(ctx context.Context) (string, error) {
+	a, err := simple(ctx, w.conn, "SELECT pg_catalog.current_setting('lock_timeout'), pg_catalog.current_setting('statement_timeout')", 0)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("SET lock_timeout = '%s';SET statement_timeout = '%s'", a.rows[0][0][0], a.rows[0][0][1]), nil
 }
 
 // buildPoll is how often an index that another session builds is looked at.

@@ -72,6 +72,10 @@ type ApplyOptions struct {
 	// a transaction they run in the one that marks it dirty and in the one that marks
 	// it clean.
 	Before, BeforeCommit Hook
+	// Whole makes a file fail that the server refuses in a transaction, for the code it
+	// calls commits. Default: a file that is nothing but that statement runs outside one,
+	// where no hook can stop what it commits.
+	Whole bool
 	// OnEvent is told what happens, one event at a time. It must not block.
 	OnEvent func(Event)
 }

@@ -95,6 +95,9 @@ func otherWay(s State) error {
 	command := "clipperops migrate"
 	if u.Direction == Down {
 		command = "clipperops rollback"
+		if s.Version >= 0 { // the mark says where the file goes
+			command += fmt.Sprintf(" --target %d", s.Version)
+		}
 	}
 	return &ops.Failure{
 		Code:   ops.ExitRefused,

@@ -12,6 +12,9 @@ func (p *Plan) resume(src *Source, state State) error {
 	if u == nil {
 		return nil
 	}
+	if len(p.Files) > 0 && p.Files[0].Version == u.Version && p.Files[0].mayRunAlone() {
+		p.Files[0].runAlone()
+	}
 	if len(p.Files) == 0 || p.Files[0].Version != u.Version || p.Files[0].Transactional {
 		return &ops.Failure{
 			Code:   ops.ExitRefused,
@@ -33,6 +36,15 @@ func (p *Plan) resume(src *Source, state State) error {
 	}
 	f.Done, p.Resumes = u.doneUpTo(*f), true
 	return nil
+}
+
+// runAlone takes up what the server said of the file when its run began: the text does
+// not show that it cannot run in a transaction.
+func (f *File) runAlone() {
+	if f.Transactional {
+		f.Transactional = false
+		f.NonTransactionalReason = fmt.Sprintf("what the server refused in a transaction (line %d)", f.Statements[0].Line)
+	}
 }
 
 // doneUpTo is the place of the first statement of f that is not done.

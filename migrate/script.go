@@ -3,6 +3,7 @@ package migrate
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/clipper/clipperops/internal/sqlscan"
@@ -141,7 +142,16 @@ func leavesTraces(st sqlscan.Statement) bool {
 	case "ALTER", "COMMENT", "COPY", "DELETE", "DROP", "GRANT", "INSERT", "REVOKE", "TRUNCATE", "UPDATE", "VACUUM", "REINDEX", "ANALYZE":
 		return false
 	case "CREATE":
-		return len(st.Words) > 1 && strings.HasPrefix(st.Words[1], "TEMP")
+		return madeForTheSession(st)
 	}
 	return true // SELECT set_config(…), DO, CALL, RESET, LISTEN, PREPARE, …
+}
+
+// madeForTheSession reports whether a CREATE makes something temporary, which hides what
+// has the same name from whoever comes later: CREATE TEMP …, CREATE OR REPLACE LOCAL
+// TEMPORARY …, or into pg_temp.
+func madeForTheSession(st sqlscan.Statement) bool {
+	return hasName(st, "pg_temp") || slices.ContainsFunc(st.Words, func(word string) bool {
+		return word == "TEMP" || word == "TEMPORARY"
+	})
 }

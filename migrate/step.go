@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
+
+	"github.com/clipper/clipperops/internal/sqlscan"
 )
 
 // step runs the i-th statement until it is done, fails for good, or has not got its
@@ -87,10 +90,8 @@ func (w *stepwise) attempts(ctx context.Context, i int, index *indexStatement) r
 
 // once runs the statement once.
 func (w *stepwise) once(ctx context.Context, i, attempt int, index *indexStatement) (sighting, error) {
-	if index != nil {
-		if err := w.readyFor(ctx, index); err != nil {
-			return sighting{}, err
-		}
+	if err := w.readyFor(ctx, index); err != nil {
+		return sighting{}, err
 	}
 	running, abandon := context.WithCancelCause(ctx)
 	defer abandon(nil)
@@ -128,16 +129,27 @@ func (w *stepwise) outcome(ctx context.Context, index *indexStatement, err error
 }
 
 // readyFor gives a statement with CONCURRENTLY all the time there is for a lock: it
-// stops nobody while it waits, and begins from nothing when it gives way. A file
-// that sets lock_timeout itself has its way.
+// stops nobody while it waits, and begins from nothing when it gives way. Any other
+// stops those who come after it, and gets no more than LockTimeout. A file that sets
+// lock_timeout itself has its way.
 func (w *stepwise) readyFor(ctx context.Context, index *indexStatement) error {
-	for i := range w.file.Statements {
-		if w.file.Statements[i].Begins("SET") && hasName(w.file.Statements[i], "lock_timeout") {
-			return w.lookAround(ctx, index)
+	if !w.setsLockTimeout() {
+		patience := w.o.LockTimeout
+		if index != nil {
+			patience = max(w.o.RetryFor, w.o.LockTimeout)
+		}
+		if _, err := simple(ctx, w.conn, fmt.Sprintf("SET lock_timeout = %d", patience.Milliseconds())); err != nil {
+			return err
 		}
 	}
-	if _, err := simple(ctx, w.conn, w.timeouts(max(w.o.RetryFor, w.o.LockTimeout))); err != nil {
-		return err
+	if index == nil {
+		return nil
 	}
 	return w.lookAround(ctx, index)
+}
+
+func (w *stepwise) setsLockTimeout() bool {
+	return slices.ContainsFunc(w.file.Statements, func(st sqlscan.Statement) bool {
+		return st.Begins("SET") && hasName(st, "lock_timeout")
+	})
 }

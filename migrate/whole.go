@@ -26,7 +26,7 @@ func (e *engine) applyWhole(ctx context.Context, f File) error {
 	r := e.persist(ctx, tx)
 	switch {
 	case r.err == nil:
-	case runsAlone(f, r.err):
+	case !e.o.Whole && runsAlone(f, r.err):
 		e.note(f, fmt.Sprintf("%s cannot run in a transaction, as the server says; it runs outside one", f.FileName))
 		return e.applyStatements(ctx, f)
 	case e.cameThrough(ctx, f, &r):
@@ -44,11 +44,20 @@ func (e *engine) applyWhole(ctx context.Context, f File) error {
 // nothing but the one statement it refused: a procedure or a DO block that commits,
 // REINDEX of a partitioned table. Nothing of it is applied then.
 func runsAlone(f File, err error) bool {
-	switch pgErrorCode(err) {
-	case "25001", "2D000": // active_sql_transaction, invalid_transaction_termination
-		return len(f.Statements) == 1 && !f.Stripped && !f.Statements[0].HasRows
-	}
-	return false
+	return refusedInTransaction(err) && f.mayRunAlone()
+}
+
+// refusedInTransaction reports whether the server said that something cannot be done in
+// the transaction it was in.
+func refusedInTransaction(err error) bool {
+	code := pgErrorCode(err)
+	return code == "25001" || code == "2D000" // active_sql_transaction, invalid_transaction_termination
+}
+
+// mayRunAlone reports whether the file is one statement that can do without a transaction
+// of ours, should the server ask for that.
+func (f File) mayRunAlone() bool {
+	return len(f.Statements) == 1 && !f.Stripped && !f.Statements[0].HasRows && !f.sessionStatement(0)
 }
 
 // cameThrough finds out, where the connection broke while COMMIT was under way,

@@ -62,6 +62,7 @@ func Apply(ctx context.Context, t config.Target, p *migrate.Plan, a ArchiveRef, 
 	if engine.Application == "" {
 		engine.Application = "clipperops rollback"
 	}
+	engine.Whole = true // what code commits, no guard can undo
 	engine.Before = inTurn(o.Engine.Before, g.before)
 	engine.BeforeCommit = inTurn(g.beforeCommit, o.Engine.BeforeCommit)
 	var err error

@@ -176,3 +176,28 @@ func TestApplyInterruptedInAFile(t *testing.T) {
 	}
 	s.exec("INSERT INTO t VALUES (1)")
 }
+
+// Guards against code that commits: outside a transaction it would take away, for good, what
+// no archive holds, before anybody could look. The database is as before, also when an
+// earlier file is undone already; then it is a failure and no refusal.
+func TestCodeThatCommitsTakesNothingAway(t *testing.T) {
+	t.Parallel()
+	const away = `CREATE TABLE precious (n int); CREATE PROCEDURE away() LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'DROP TABLE prec' || 'ious'; COMMIT; END $$`
+	for name, pairs := range map[string][][2]string{
+		"the only file":                  {{away, "CALL away()"}},
+		"behind a file that was undone":  {{away, "CALL away()"}, {"CREATE TABLE other (n int)", "DROP TABLE other"}},
+		"refused behind one that is not": {{strings.Replace(away, "COMMIT; ", "", 1), "CALL away()"}, {"CREATE TABLE other (n int)", "DROP TABLE other"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := chain(t, pairs...)
+			s.exec("INSERT INTO precious SELECT generate_series(1, 1000)")
+			plan := s.plan(1)
+			_, err := s.tryApply(plan, s.archive(plan), quick())
+			contains(t, []string{explain(mustFail(t, err, ops.ExitFailed))}, "000002_step.down.sql", "nothing of it was applied", "version 2, clean", "in plain SQL")
+			if n := len(s.rows("precious")); n != 1000 {
+				t.Errorf("%d rows are left", n)
+			}
+		})
+	}
+}
