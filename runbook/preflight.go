@@ -91,7 +91,7 @@ func (f *flow) inputOf(ctx context.Context, v survey) preflight.Input {
 		},
 	}
 	if u := v.state.Unfinished; u != nil {
-		in.State.Resumable = fmt.Sprintf("%d statements of %06d are done", len(u.Statements), u.Version)
+		in.State.Resumable = fmt.Sprintf("%d statements of the %s file of %06d are done", len(u.Statements), u.Direction, u.Version)
 	}
 	if v.source != nil {
 		in.Versions, in.Names = v.source.Versions(), map[uint64]string{}

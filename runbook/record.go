@@ -12,14 +12,20 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// recordTimeout bounds each entry: the ledger never holds up the command.
-const recordTimeout = 5 * time.Second
+// The ledger never holds up the command: recordTimeout bounds each entry, and
+// recordPatience how long it waits for somebody who locks the ledger's tables.
+const (
+	recordTimeout  = 5 * time.Second
+	recordPatience = time.Second
+)
 
 // record is the ledger of a run under way, on a connection of its own: the end
 // of that session is what tells the next run that this one was killed.
 type record struct {
 	conn   *pgx.Conn
 	ledger *ledger.Ledger
+	// silent: a step could not be marked, and no further one is tried.
+	silent bool
 }
 
 // openRecord begins the run in the ledger. A ledger that cannot be written is a
@@ -54,11 +60,7 @@ func (f *flow) killedResult(k ledger.Entry) ops.Result {
 }
 
 func (f *flow) beginRecord(ctx context.Context) (*record, []ledger.Entry, error) {
-	conn, err := pg.Connect(ctx, f.Config.Target, pg.ConnOptions{
-		Application:      f.application("ledger"),
-		StatementTimeout: recordTimeout,
-		LockTimeout:      recordTimeout,
-	})
+	conn, err := f.connectLedger(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -81,11 +83,22 @@ func (f *flow) beginRecord(ctx context.Context) (*record, []ledger.Entry, error)
 	return rec, killed, nil
 }
 
+func (f *flow) connectLedger(ctx context.Context) (*pgx.Conn, error) {
+	return pg.Connect(ctx, f.Config.Target, pg.ConnOptions{
+		Application:      f.application("ledger"),
+		StatementTimeout: recordTimeout,
+		LockTimeout:      recordPatience,
+	})
+}
+
 // step marks where the run is. What cannot be marked is left unmarked.
 func (r *record) step(runID, name string) {
+	if r.silent {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), recordTimeout)
 	defer cancel()
-	_ = r.ledger.Step(ctx, runID, name) // the ledger never stands in the way
+	r.silent = r.ledger.Step(ctx, runID, name) != nil
 }
 
 // reached tells the ledger which files there were when the database came to this
@@ -121,7 +134,7 @@ func (f *flow) finishRecord(ctx context.Context) {
 	}
 	// The session may have gone down with the server: once more on a new one.
 	f.record.close(ctx)
-	conn, connErr := pg.Connect(ctx, f.Config.Target, pg.ConnOptions{Application: f.application("ledger")})
+	conn, connErr := f.connectLedger(ctx)
 	if connErr == nil {
 		f.record.conn = conn
 		var again *ledger.Ledger

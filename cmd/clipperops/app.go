@@ -112,9 +112,10 @@ func (e shownError) Error() string { return fmt.Sprintf("exit code %d", e.code) 
 // usageError is a mistake on the command line: nothing was touched.
 func usageError(command, format string, a ...any) error {
 	return &ops.Failure{
-		Code: ops.ExitUsage,
-		What: fmt.Sprintf(format, a...),
-		Next: []string{strings.TrimSpace("clipperops "+command) + " --help"},
+		Code:  ops.ExitUsage,
+		What:  fmt.Sprintf(format, a...),
+		State: []string{"nothing was touched"},
+		Next:  []string{strings.TrimSpace("clipperops "+command) + " --help"},
 	}
 }
 

@@ -18,7 +18,8 @@ const mySession = `
 	pg_catalog.pg_backend_pid(),
 	(SELECT a.backend_start FROM pg_catalog.pg_stat_activity a WHERE a.pid = pg_catalog.pg_backend_pid())`
 
-// Begin records that a run has begun, on this session.
+// Begin records that a run has begun, on this session. Any error is an
+// *UnavailableError.
 func (l *Ledger) Begin(ctx context.Context, h ops.Header) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -28,7 +29,7 @@ func (l *Ledger) Begin(ctx context.Context, h ops.Header) error {
 		        database_oid, backend_pid, backend_start)
 		SELECT $1, $2, $3, $4, $5, $6, $7, $8,`+mySession,
 		l.header(h)...)
-	return failed("begin run", err)
+	return unavailable(err)
 }
 
 // header returns the parameters $1 to $8 of a run.

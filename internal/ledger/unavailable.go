@@ -77,7 +77,7 @@ func unavailable(err error) error {
 	case "42501": // insufficient_privilege
 		u.Reason = NoPrivilege
 	case "55P03", "57014": // lock_not_available, query_canceled
-		u.Reason = Busy
+		u.Reason, u.Detail = Busy, "somebody holds a lock on its tables"
 		u.Remedy = "see who holds the lock: SELECT pid, mode FROM pg_locks WHERE relation = 'clipperops.runs'::regclass;"
 	}
 	return u
