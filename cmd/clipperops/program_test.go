@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -45,6 +46,11 @@ func newProgram(t *testing.T, target config.Target) *program {
 // set gives the program an environment variable, in place of one of that name.
 func (p *program) set(name, value string) {
 	p.env = append(p.env, name+"="+value)
+}
+
+// unset takes an environment variable away from the program.
+func (p *program) unset(name string) {
+	p.env = slices.DeleteFunc(slices.Clone(p.env), func(v string) bool { return strings.HasPrefix(v, name+"=") })
 }
 
 // path is a path below the program's own directory.
