@@ -79,4 +79,9 @@ func TestADirtyMarkOfOurOwnIsResumed(t *testing.T) {
 	in := situation(t, target)
 	in.State.Resumable = "000049_x.up.sql: 2 of 5 statements are done"
 	shows(t, expect(t, in, "state.version", ops.StatusWarn, "dirty by clipperops"), "2 of 5 statements")
+	// Guards against "may proceed" where migrate refuses: there has to be a plan to go on by.
+	in.PlanErr = &ops.Failure{Code: ops.ExitRefused, What: "the down file of version 50 is half done", Next: []string{"clipperops rollback --target 49"}}
+	r := expect(t, in, "state.version", ops.StatusFail, "the down file of version 50 is half done")
+	shows(t, r, "2 of 5 statements")
+	advises(t, r, "clipperops rollback --target 49")
 }

@@ -110,7 +110,8 @@ type State struct {
 	// Dirty is golang-migrate's mark of a file begun and not finished.
 	Dirty bool
 	// Resumable says how far a file has come whose dirty mark is clipperops' own, so
-	// that migrating goes on behind it; "" for any other mark.
+	// that migrating goes on behind it unless PlanErr says otherwise; "" for any other
+	// mark.
 	Resumable string
 }
 

@@ -95,13 +95,15 @@ func (i *inspection) missingOnPlaces(ctx context.Context) (missing []ops.Fact, f
 	return missing, fixes, err
 }
 
-// missingOnVersionTable looks at schema_migrations, whose row every file replaces.
+// missingOnVersionTable looks at schema_migrations, whose row every file locks, which takes
+// UPDATE, and replaces.
 func (i *inspection) missingOnVersionTable(ctx context.Context) (fact ops.Fact, fix string, err error) {
 	var owner string
 	var may bool
 	err = i.Conn.QueryRow(ctx, `
 		SELECT pg_catalog.pg_get_userbyid(c.relowner)::text,
-		       has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'DELETE')
+		       has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
+		       AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE')
 		  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 		 WHERE n.nspname = $1 AND c.relname = 'schema_migrations'`, i.State.Schema).Scan(&owner, &may)
 	switch {
@@ -112,7 +114,7 @@ func (i *inspection) missingOnVersionTable(ctx context.Context) (fact ops.Fact, 
 	}
 	name := i.State.Schema + ".schema_migrations"
 	return ops.Fact{Name: name, Value: "may not be read and written; it belongs to " + owner},
-		fmt.Sprintf("GRANT SELECT, INSERT, DELETE ON %s TO %s;", quote(i.State.Schema, "schema_migrations"), quote(i.Server.User)), nil
+		fmt.Sprintf("GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %s;", quote(i.State.Schema, "schema_migrations"), quote(i.Server.User)), nil
 }
 
 // planTables finds the tables that the plan touches and that exist, once.

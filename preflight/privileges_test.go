@@ -42,7 +42,7 @@ func TestPrivilegesNamesEveryRightThatIsMissing(t *testing.T) {
 		"database "+target.Database+": no CREATE", "schema public: no CREATE",
 		"clip_submissions: belongs to "+owner.User, "users: may not be referred to",
 		"public.schema_migrations: may not be read and written")
-	for _, fix := range []string{"GRANT CREATE ON DATABASE", "GRANT CREATE, USAGE ON SCHEMA", "GRANT " + quoted(owner.User) + " TO", "GRANT SELECT, REFERENCES ON users", "GRANT SELECT, INSERT, DELETE ON"} {
+	for _, fix := range []string{"GRANT CREATE ON DATABASE", "GRANT CREATE, USAGE ON SCHEMA", "GRANT " + quoted(owner.User) + " TO", "GRANT SELECT, REFERENCES ON users", "GRANT SELECT, INSERT, UPDATE, DELETE ON"} {
 		advises(t, r, fix)
 	}
 	me := quoted(role.User)
@@ -52,6 +52,9 @@ func TestPrivilegesNamesEveryRightThatIsMissing(t *testing.T) {
 		GRANT `+quoted(owner.User)+` TO `+me+`;
 		GRANT SELECT, REFERENCES ON users TO `+me+`;
 		GRANT SELECT, INSERT, DELETE ON schema_migrations TO `+me)
+	// Guards against missing the right that locking the version row takes.
+	r = expect(t, situation(t, role), "db.privileges", ops.StatusFail, "lacks 1 right")
+	pgtest.Exec(t, target, r.Fix)
 	expect(t, situation(t, role), "db.privileges", ops.StatusPass, "may create")
 }
 

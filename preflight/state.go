@@ -45,8 +45,7 @@ func checkState(ctx context.Context, i *inspection) ops.Result {
 	case i.State.Rows > 1:
 		return severalRows(ctx, i)
 	case i.State.Dirty && i.State.Resumable != "":
-		return ops.Warn(fmt.Sprintf("%s, dirty by clipperops: a file that cannot run in a transaction was interrupted", versionName(i.State.Version)),
-			"clipperops migrate   goes on where it stopped", ops.Fact{Name: i.State.Resumable})
+		return resumable(i)
 	case i.State.Dirty:
 		return dirty(ctx, i)
 	case i.State.Version < 0:
@@ -55,6 +54,19 @@ func checkState(ctx context.Context, i *inspection) ops.Result {
 		return unknownVersion(i)
 	}
 	return ops.Pass(fmt.Sprintf("%s, clean; %s", versionName(i.State.Version), i.standing()))
+}
+
+// resumable is a mark of our own: migrating goes on, unless there is no plan to do so, as
+// when it is a down file that was interrupted.
+func resumable(i *inspection) ops.Result {
+	far := ops.Fact{Name: i.State.Resumable}
+	if i.PlanErr != nil {
+		r := fromFailure(i.PlanErr)
+		r.Evidence = append([]ops.Fact{far}, r.Evidence...)
+		return r
+	}
+	return ops.Warn(fmt.Sprintf("%s, dirty by clipperops: a file that cannot run in a transaction was interrupted", versionName(i.State.Version)),
+		"clipperops migrate   goes on where it stopped", far)
 }
 
 // standing says where the release stands: before, inside, past.
