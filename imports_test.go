@@ -32,6 +32,7 @@ var arrows = map[string][]string{
 
 	"internal/ops":           {},
 	"internal/sqlscan":       {},
+	"internal/wholefile":     {},
 	"internal/config":        {"internal/ops"},
 	"internal/pg":            {"internal/ops", "internal/config"},
 	"internal/ledger":        {"internal/ops", "internal/pg", "internal/config"},
