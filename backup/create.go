@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/clipper/clipperops/internal/ops"
+	"github.com/clipper/clipperops/internal/wholefile"
 )
 
 // Create takes a backup of the whole database, the ledger's schema included,
@@ -27,27 +29,26 @@ func Create(ctx context.Context, o Options) (Ref, error) {
 	}
 	defer s.close(ctx)
 
-	removed := removeDead(o.Dir)
-	p, err := openPartial(o.Dir, started)
+	removed := wholefile.RemoveDead(o.Dir, ours)
+	file, err := series.Create(o.Dir, started)
 	if err != nil {
 		return Ref{}, o.fileFailure(err)
 	}
-	m, err := s.save(ctx, p)
+	defer file.Discard()
+	m, err := s.save(ctx, file)
 	if err == nil {
 		err = ctx.Err() // the last moment at which nothing is published yet
 	}
 	if err != nil {
-		p.discard()
 		return Ref{}, o.asFailure(ctx, err)
 	}
-	if err := p.publish(); err != nil {
-		p.discard()
+	if err := file.Publish(); err != nil {
 		return Ref{}, o.fileFailure(err)
 	}
 	m.Started, m.Finished = started, o.Now().UTC()
-	ref := Ref{Path: p.final(), ManifestPath: p.manifest(), Manifest: *m, Removed: removed}
-	if err := m.write(ref.ManifestPath); err != nil {
-		f := o.fileFailure(err)
+	ref := Ref{Path: file.Path(), ManifestPath: ManifestPath(file.Path()), Manifest: *m, Removed: removed}
+	if err := wholefile.WriteJSON(ref.ManifestPath, m); err != nil {
+		f := o.fileFailure(fmt.Errorf("writing the manifest: %w", err))
 		f.State = []string{fmt.Sprintf("the dump %s is complete (sha256 %s) but has no manifest", ref.Path, m.SHA256)}
 		return Ref{}, f
 	}
@@ -55,10 +56,10 @@ func Create(ctx context.Context, o Options) (Ref, error) {
 }
 
 // save dumps into the file while the rows are counted in the same snapshot.
-func (s *source) save(ctx context.Context, p *partial) (*Manifest, error) {
+func (s *source) save(ctx context.Context, file *wholefile.File) (*Manifest, error) {
 	m := &Manifest{
 		Schema:           ManifestSchema,
-		File:             p.stem + dumpSuffix,
+		File:             filepath.Base(file.Path()),
 		Database:         s.o.Target.RedactedURL(),
 		Environment:      string(s.o.Environment),
 		Operator:         s.o.Operator,
@@ -69,7 +70,7 @@ func (s *source) save(ctx context.Context, p *partial) (*Manifest, error) {
 		ClientVersion:    s.o.Programs.Dump.Version,
 		Locale:           s.locale,
 	}
-	d, err := s.dump(ctx, p)
+	d, err := s.dump(ctx, file)
 	if err != nil {
 		return nil, err
 	}

@@ -46,14 +46,14 @@ type dumping struct {
 
 // dump runs pg_dump over the exported snapshot into the file, while the rows of
 // every table are counted in that snapshot.
-func (s *source) dump(ctx context.Context, p *partial) (*dumped, error) {
+func (s *source) dump(ctx context.Context, file io.Writer) (*dumped, error) {
 	child, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	d, err := s.start(child)
 	if err != nil {
 		return nil, err
 	}
-	out := newCompressor(p.file, s.o.Now())
+	out := newCompressor(file, s.o.Now())
 	locks := d.watchLocks(child)
 	copied := d.copy(out, func() {
 		locks.stop() // the first byte comes after the last lock

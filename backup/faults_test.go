@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/clipper/clipperops/backup"
@@ -244,6 +246,29 @@ func mountSmall(dir string) error {
 		return errors.ErrUnsupported
 	}
 	return mountTmpfs(dir, "size=64k,mode=0700")
+}
+
+// Guards against taking the files of others for what a killed run left.
+func TestOnlyABackupsOwnPartialsAreRemoved(t *testing.T) {
+	t.Parallel()
+	o := options(t, pgtest.New(t))
+	o.Dir = t.TempDir()
+	dead := []string{"db-20260101-000000.json.partial", "db-20260101-000000.sql.gz.partial"}
+	foreign := []string{"db-20260101-000000-copy.sql.gz.partial", "db-20260101-000000.tar.partial", "db-notes.sql.gz.partial"}
+	for _, name := range slices.Concat(dead, foreign) {
+		if err := os.WriteFile(filepath.Join(o.Dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(dead, create(t, o).Removed); diff != "" {
+		t.Errorf("removed (-want +got):\n%s", diff)
+	}
+	left := filesIn(t, o.Dir)
+	for _, name := range foreign {
+		if !slices.Contains(left, name) {
+			t.Errorf("%s is gone", name)
+		}
+	}
 }
 
 func TestAKilledRunLeavesAPartialThatIsSeenAndRemoved(t *testing.T) {

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/clipper/clipperops/internal/wholefile"
 )
 
 // Status is what a backup is worth, as far as its directory tells; the
@@ -76,18 +78,20 @@ func List(dir string) ([]Entry, error) {
 // nothing of its own.
 func entryOf(dir, name string) (Entry, bool) {
 	e := Entry{Name: name, Path: filepath.Join(dir, name)}
-	if at, ok := takenAt(name, partialSuffix); ok {
-		e.Taken, e.Bytes = at, sizeOf(e.Path)
+	at, suffix, ok := series.Parse(name)
+	if !ok {
+		return Entry{}, false
+	}
+	e.Taken, e.Bytes = at, sizeOf(e.Path)
+	switch suffix {
+	case partialSuffix:
 		e.judgePartial()
 		return e, true
-	}
-	if at, ok := takenAt(name, dumpSuffix); ok {
-		e.Taken, e.Bytes = at, sizeOf(e.Path)
+	case dumpSuffix:
 		e.judgeDump()
 		return e, true
-	}
-	if at, ok := takenAt(name, manifestSuffix); ok {
-		dump := stem(at) + dumpSuffix
+	case manifestSuffix:
+		dump := series.Name(at)
 		if !exists(filepath.Join(dir, dump)) {
 			return Entry{
 				Name: dump, Path: filepath.Join(dir, dump), ManifestPath: e.Path, Taken: at,
@@ -100,8 +104,7 @@ func entryOf(dir, name string) (Entry, bool) {
 
 func (e *Entry) judgePartial() {
 	e.Status, e.Problem = StatusRunning, "a backup is being written"
-	if f, dead := claimDead(e.Path); dead {
-		_ = f.Close()
+	if wholefile.Dead(e.Path) {
 		e.Status, e.Problem = StatusPartial, "left by a run that was killed; the next backup removes it"
 	}
 }
@@ -129,4 +132,9 @@ func sizeOf(path string) int64 {
 		return 0
 	}
 	return info.Size()
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }

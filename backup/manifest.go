@@ -7,8 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"time"
-
-	"github.com/google/renameio/v2"
 )
 
 // ManifestSchema is the identity of the manifest's format.
@@ -91,35 +89,4 @@ func ReadManifest(dump string) (*Manifest, error) {
 		return nil, fmt.Errorf("the manifest %s speaks of %q", path, m.File)
 	}
 	return &m, nil
-}
-
-// write puts the manifest beside the dump, whole or not at all.
-func (m *Manifest) write(path string) error {
-	data, err := json.MarshalIndent(m, "", "  ")
-	if err != nil {
-		return fmt.Errorf("writing the manifest: %w", err)
-	}
-	dir := filepath.Dir(path)
-	// Beside it, not in the system's temporary directory: the manifest names
-	// tables and roles, which are nobody else's business.
-	if err := renameio.WriteFile(path, append(data, '\n'), 0o600, renameio.WithTempDir(dir)); err != nil {
-		return fmt.Errorf("writing the manifest: %w", err)
-	}
-	return syncDir(dir)
-}
-
-// syncDir makes the names in a directory durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("syncing %s: %w", dir, err)
-	}
-	err = d.Sync()
-	if closed := d.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
-		return fmt.Errorf("syncing %s: %w", dir, err)
-	}
-	return nil
 }
