@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -15,6 +16,7 @@ import (
 	"github.com/clipper/clipperops/internal/config"
 	"github.com/clipper/clipperops/internal/ops"
 	"github.com/clipper/clipperops/internal/pg"
+	"github.com/clipper/clipperops/internal/wholefile"
 	"github.com/clipper/clipperops/migrate"
 )
 
@@ -83,15 +85,15 @@ func archive(ctx context.Context, o ArchiveOptions) (ref ArchiveRef, err error) 
 		return ref, err
 	}
 	defer closeConn(ctx, conn)
-	file, err := openArchive(o.Dir, o.Now())
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return ref, err
+	}
+	wholefile.RemoveDead(o.Dir, ours)
+	file, err := series.Create(o.Dir, o.Now())
 	if err != nil {
 		return ref, err
 	}
-	defer func() {
-		if err != nil {
-			file.discard()
-		}
-	}()
+	defer file.Discard()
 	doomed, now, err := beginArchive(ctx, conn, o)
 	if err != nil {
 		return ref, err

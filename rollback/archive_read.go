@@ -35,8 +35,7 @@ func ReadArchive(path string) (*Saved, error) {
 		return nil, err
 	}
 	s := &Saved{ArchiveRef: ref}
-	stem := strings.TrimSuffix(path, archiveSuffix)
-	paths, err := filepath.Glob(escapeGlob(stem) + lateInfix + "*" + archiveSuffix)
+	paths, err := filepath.Glob(lateGlob(path))
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +55,7 @@ func ReadArchive(path string) (*Saved, error) {
 }
 
 func readRef(path string) (ArchiveRef, error) {
-	ref := ArchiveRef{Path: path, ManifestPath: strings.TrimSuffix(path, archiveSuffix) + manifestSuffix}
+	ref := ArchiveRef{Path: path, ManifestPath: series.ManifestPath(path)}
 	var err error
 	if ref.SHA256, ref.Bytes, err = digestOf(path); err != nil {
 		return ref, err

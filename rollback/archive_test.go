@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -206,8 +207,9 @@ func TestArchiveSaysWhenItsDirectoryCannotBeWritten(t *testing.T) {
 func TestArchiveClearsUpAfterTheDead(t *testing.T) {
 	t.Parallel()
 	s := chain(t, [2]string{"CREATE TABLE t (n int)", "DROP TABLE t"})
-	dead, alive := "archive-20250101-000000.zip.partial", "archive-20250101-000001.zip.partial"
-	for _, name := range []string{dead, alive} {
+	dead := []string{"archive-20250101-000000.zip.partial", "archive-20250101-000000.json.partial", "archive-20250101-000000-late-000002.zip.partial"}
+	alive, foreign := "archive-20250101-000001.zip.partial", "archive-notes.zip.partial"
+	for _, name := range slices.Concat(dead, []string{alive, foreign}) {
 		if err := os.WriteFile(filepath.Join(s.dir, name), []byte("x"), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -221,9 +223,9 @@ func TestArchiveClearsUpAfterTheDead(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.archive(s.plan(1))
-	left := strings.Join(names(t, s.dir), " ")
-	if strings.Contains(left, dead) || !strings.Contains(left, alive) {
-		t.Errorf("left: %s", left)
+	left := slices.DeleteFunc(names(t, s.dir), func(name string) bool { return !strings.HasSuffix(name, ".partial") })
+	if diff := cmp.Diff([]string{alive, foreign}, left); diff != "" {
+		t.Errorf("left (-want +got):\n%s", diff)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/klauspost/compress/flate"
 
 	"github.com/clipper/clipperops/internal/ops"
+	"github.com/clipper/clipperops/internal/wholefile"
 )
 
 const manifestEntry = "manifest.json"
@@ -35,7 +37,7 @@ with the columns as manifest.json has them. ddl/ shows what the tables looked li
 
 // archiveWriter writes an archive: a zip file with one entry of COPY text per table.
 type archiveWriter struct {
-	file     *partial
+	file     *wholefile.File
 	digest   hash.Hash
 	bytes    int64
 	zip      *zip.Writer
@@ -44,7 +46,7 @@ type archiveWriter struct {
 	when     time.Time
 }
 
-func newArchiveWriter(file *partial, m Manifest, progress func(ops.Progress)) *archiveWriter {
+func newArchiveWriter(file *wholefile.File, m Manifest, progress func(ops.Progress)) *archiveWriter {
 	w := &archiveWriter{file: file, digest: sha256.New(), manifest: m, progress: progress, when: m.Started}
 	w.zip = zip.NewWriter(w)
 	w.zip.RegisterCompressor(zip.Deflate, func(out io.Writer) (io.WriteCloser, error) {
@@ -127,44 +129,19 @@ func (w *archiveWriter) finish(now time.Time) (ArchiveRef, error) {
 	if err := w.file.Sync(); err != nil {
 		return ArchiveRef{}, err
 	}
-	ref := ArchiveRef{Path: w.file.final(), SHA256: hex.EncodeToString(w.digest.Sum(nil)), Bytes: w.bytes, Manifest: w.manifest}
-	ref.ManifestPath = strings.TrimSuffix(ref.Path, archiveSuffix) + manifestSuffix
-	ref.Manifest.File, ref.Manifest.Bytes, ref.Manifest.SHA256 = w.file.name, ref.Bytes, ref.SHA256
+	ref := ArchiveRef{Path: w.file.Path(), SHA256: hex.EncodeToString(w.digest.Sum(nil)), Bytes: w.bytes, Manifest: w.manifest}
+	ref.ManifestPath = series.ManifestPath(ref.Path)
+	ref.Manifest.File, ref.Manifest.Bytes, ref.Manifest.SHA256 = filepath.Base(ref.Path), ref.Bytes, ref.SHA256
 	proven := ref
-	proven.Path = w.file.Name()
+	proven.Path = w.file.Unfinished()
 	if err := proven.Verify(); err != nil {
 		return ArchiveRef{}, err
 	}
-	if err := w.file.publish(); err != nil {
+	if err := w.file.Publish(); err != nil {
 		return ArchiveRef{}, err
 	}
-	return ref, writeManifest(w.file.dir, ref)
-}
-
-// writeManifest puts the manifest beside the archive. An older one is of an archive that
-// this one has replaced.
-func writeManifest(dir string, ref ArchiveRef) error {
-	text, err := json.MarshalIndent(ref.Manifest, "", "  ")
-	if err != nil {
-		return err
-	}
-	name := strings.TrimSuffix(ref.Manifest.File, archiveSuffix) + manifestSuffix
-	p, err := openPartial(dir, name, true)
-	if err != nil {
-		return err
-	}
-	if p == nil {
-		return fmt.Errorf("another process writes %s in %s", name, dir)
-	}
-	if _, err := p.Write(append(text, '\n')); err != nil {
-		p.discard()
-		return err
-	}
-	if err := p.publish(); err != nil {
-		p.discard()
-		return err
-	}
-	return nil
+	// An older manifest is of an archive that this one has replaced.
+	return ref, wholefile.WriteJSON(ref.ManifestPath, ref.Manifest)
 }
 
 // progressEvery is how many rows pass between two words about them.

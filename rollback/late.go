@@ -2,19 +2,17 @@ package rollback
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/clipper/clipperops/internal/wholefile"
 	"github.com/clipper/clipperops/migrate"
 )
-
-// lateInfix stands between an archive's name and the version of the down file before which
-// late rows were found: archive-20260213-031502-late-000049.zip.
-const lateInfix = "-late-"
 
 // lateState is how a table differs from its reference.
 type lateState struct {
@@ -72,8 +70,8 @@ func (g *guardian) saveLate(ctx context.Context, conn *pgx.Conn, f migrate.File,
 func (g *guardian) writeLate(ctx context.Context, conn *pgx.Conn, f migrate.File, tables []SavedTable) (ref *ArchiveRef, err error) {
 	var w *archiveWriter
 	defer func() {
-		if w != nil && err != nil {
-			w.file.discard()
+		if w != nil {
+			w.file.Discard()
 		}
 	}()
 	for _, t := range tables {
@@ -112,20 +110,12 @@ func asDoomed(tables []SavedTable) []doomedTable {
 	return doomed
 }
 
-func (g *guardian) latePath(f migrate.File) string {
-	return strings.TrimSuffix(g.archive.Path, archiveSuffix) + lateInfix + f.ID() + archiveSuffix
-}
-
 // openLate begins an archive of late rows. One of an earlier attempt, which was rolled back,
 // is replaced.
 func (g *guardian) openLate(ctx context.Context, conn *pgx.Conn, f migrate.File) (*archiveWriter, error) {
-	dir, name := filepath.Split(g.latePath(f))
-	file, err := openPartial(filepath.Clean(dir), name, true)
+	file, err := wholefile.Replace(latePath(g.archive.Path, f))
 	if err != nil {
 		return nil, err
-	}
-	if file == nil {
-		return nil, fmt.Errorf("another process writes %s", g.latePath(f))
 	}
 	m := g.archive.Manifest
 	m.Started = g.o.Now().UTC()
@@ -133,7 +123,7 @@ func (g *guardian) openLate(ctx context.Context, conn *pgx.Conn, f migrate.File)
 	m.Tables, m.Sequences, m.File, m.Bytes, m.SHA256 = []SavedTable{}, []SavedSequence{}, "", 0, ""
 	now, err := readKnownMoment(ctx, conn)
 	if err != nil {
-		file.discard()
+		file.Discard()
 		return nil, err
 	}
 	m.Snapshot, m.Horizon = now.snapshot, now.horizon
@@ -142,13 +132,14 @@ func (g *guardian) openLate(ctx context.Context, conn *pgx.Conn, f migrate.File)
 
 // forgetLate removes what an earlier attempt of the file saved and that is not so any more.
 func (g *guardian) forgetLate(f migrate.File) error {
-	path := g.latePath(f)
-	if !exists(path) {
+	path := latePath(g.archive.Path, f)
+	err := os.Remove(path)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err := os.Remove(path); err != nil {
+	if err != nil {
 		return err
 	}
-	_ = os.Remove(strings.TrimSuffix(path, archiveSuffix) + manifestSuffix) // says nothing without the archive
-	return syncDir(filepath.Dir(path))
+	_ = os.Remove(series.ManifestPath(path)) // says nothing without the archive
+	return wholefile.SyncDir(filepath.Dir(path))
 }
