@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"al.essio.dev/pkg/shellescape"
+
 	"github.com/clipper/clipperops/internal/config"
 	"github.com/clipper/clipperops/internal/ops"
 )
@@ -117,27 +119,16 @@ func (s *Sandbox) variables() []variable {
 func (s *Sandbox) Exports() []string {
 	var lines []string
 	for _, v := range s.variables() {
-		lines = append(lines, "export "+v.name+"="+shellQuoted(v.value))
+		lines = append(lines, "export "+v.name+"="+shellescape.Quote(v.value))
 	}
 	return lines
-}
-
-// shellQuoted quotes what a shell would not take literally.
-func shellQuoted(s string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-./:@%+", r)
-	}
-	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 func (s *Sandbox) writeEnvFile() error {
 	var text strings.Builder
 	text.WriteString("# The sandbox in " + s.Dir + ": clipperops --env-file " + s.EnvFile() + " preflight\n")
 	for _, v := range s.variables() {
-		text.WriteString(v.name + "=" + shellQuoted(v.value) + "\n")
+		text.WriteString(v.name + "=" + shellescape.Quote(v.value) + "\n")
 	}
 	return os.WriteFile(s.EnvFile(), []byte(text.String()), 0o600)
 }
