@@ -46,12 +46,8 @@ func judge(e release.Expectation, rows []ops.Fact, number *int64) string {
 		return ""
 	case number == nil:
 		return "the question was not answered by one number"
-	case e.AtLeast != nil && *number < *e.AtLeast:
-		return fmt.Sprintf("%d found, at least %d needed", *number, *e.AtLeast)
-	case e.AtMost != nil && *number > *e.AtMost:
-		return fmt.Sprintf("%d found, at most %d allowed", *number, *e.AtMost)
 	}
-	return ""
+	return e.Misses(*number)
 }
 
 // maxRows bounds what is fetched of an answer: it is only evidence.

@@ -1,5 +1,7 @@
 package release
 
+import "fmt"
+
 // The severities of a Probe.
 const (
 	SeverityFail = "fail"
@@ -35,6 +37,18 @@ type Expectation struct {
 	// AtLeast and AtMost bound the single number that is returned.
 	AtLeast *int64 `yaml:"at_least"`
 	AtMost  *int64 `yaml:"at_most"`
+}
+
+// Misses says how the number returned is out of its bounds, "" when it is not:
+// "0 found, at least 1 needed".
+func (e Expectation) Misses(number int64) string {
+	switch {
+	case e.AtLeast != nil && number < *e.AtLeast:
+		return fmt.Sprintf("%d found, at least %d needed", number, *e.AtLeast)
+	case e.AtMost != nil && number > *e.AtMost:
+		return fmt.Sprintf("%d found, at most %d allowed", number, *e.AtMost)
+	}
+	return ""
 }
 
 // The plan nodes that a Plan can be asked to do without.

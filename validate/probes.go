@@ -84,16 +84,10 @@ func numberResult(ctx context.Context, tx pgx.Tx, p release.Probe) (ops.Result, 
 	if err != nil {
 		return ops.Result{}, fmt.Errorf("the probe %s returned %q, which is no number", p.ID, first[0])
 	}
-	fact := ops.Fact{Name: "found", Value: first[0]}
-	switch {
-	case p.Expect.AtLeast != nil && n < *p.Expect.AtLeast:
-		fact.Value += fmt.Sprintf(", expected at least %d", *p.Expect.AtLeast)
-	case p.Expect.AtMost != nil && n > *p.Expect.AtMost:
-		fact.Value += fmt.Sprintf(", expected at most %d", *p.Expect.AtMost)
-	default:
-		return ops.Pass(fmt.Sprintf("%s (%d)", p.Title, n)), nil
+	if miss := p.Expect.Misses(n); miss != "" {
+		return ops.Fail(p.Title+": not so, "+miss, p.Fix, ops.Fact{Name: "found", Value: first[0]}), nil
 	}
-	return ops.Fail(p.Title+": not so, "+fact.Value, p.Fix, fact), nil
+	return ops.Pass(fmt.Sprintf("%s (%d)", p.Title, n)), nil
 }
 
 // premiseOr skips what could not be asked because the schema is not as promised,
