@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 
+	"al.essio.dev/pkg/shellescape"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -109,7 +110,7 @@ func (o Options) fileFailure(err error) *ops.Failure {
 	case isDiskFull(err):
 		f.What = "the disk is full: no room for the backup in " + o.Dir
 		f.Detail = []string{err.Error()}
-		f.Next = []string{"free some space there (df -h " + o.Dir + "), or set --backup-dir or BACKUP_DIR to a larger disk"}
+		f.Next = []string{"free some space there (df -h " + shellescape.Quote(o.Dir) + "), or set --backup-dir or BACKUP_DIR to a larger disk"}
 	case errors.Is(err, fs.ErrPermission):
 		f.Next = []string{"make " + o.Dir + " writable for you, or set --backup-dir or BACKUP_DIR"}
 	case errors.Is(err, fs.ErrExist):

@@ -8,21 +8,22 @@ import (
 	"io"
 )
 
-// lineFilter leaves out the lines of a plain dump that an older psql or server
-// does not know, and exactly those: a line that looks the same may be a row of
-// a COPY or part of a function.
+// lineFilter makes of a plain dump the script that psql gets. It leaves out lines
+// that an older server does not know, and exactly those: a line that looks the
+// same may be a row of a COPY or part of a function.
 type lineFilter struct {
-	// dropRestrict leaves out \restrict KEY and its \unrestrict KEY, which make
-	// psql ignore its own commands in between. The key is random: no row, and no
-	// function, has it by accident.
-	dropRestrict bool
 	// dropTransactionTimeout leaves out the SET transaction_timeout that pg_dump
 	// 17 and newer write for any server.
 	dropTransactionTimeout bool
+	// watch refuses psql's own commands, where psql does not do so itself.
+	watch *commandWatch
 
 	// body is true once the settings at the head of the dump are over.
 	body bool
-	// unrestrict is the line that belongs to the \restrict that was left out.
+	// unrestrict is the line that belongs to the \restrict that was left out. That
+	// pair makes psql ignore its own commands in between. Whoever wrote the dump
+	// knows its key, so it is always left out, and psql gets another. The key is
+	// random: no row, and no function, has it by accident.
 	unrestrict []byte
 }
 
@@ -39,7 +40,7 @@ func (f *lineFilter) copy(w io.Writer, r io.Reader, seen *trailer) error {
 		piece, err := in.ReadSlice('\n')
 		seen.see(piece)
 		if !atStart || !f.drop(piece) {
-			if _, err := out.Write(piece); err != nil {
+			if err := f.write(out, piece); err != nil {
 				return err
 			}
 		}
@@ -53,6 +54,17 @@ func (f *lineFilter) copy(w io.Writer, r io.Reader, seen *trailer) error {
 	}
 }
 
+// write passes a line, or a part of one, on to psql.
+func (f *lineFilter) write(w io.Writer, piece []byte) error {
+	if f.watch != nil {
+		if err := f.watch.see(piece); err != nil {
+			return err
+		}
+	}
+	_, err := w.Write(piece)
+	return err
+}
+
 // drop judges the beginning of a line.
 func (f *lineFilter) drop(line []byte) bool {
 	line = bytes.TrimRight(line, "\r\n")
@@ -61,10 +73,10 @@ func (f *lineFilter) drop(line []byte) bool {
 	}
 	switch key, restrict := bytes.CutPrefix(line, restrictCommand); {
 	case restrict:
-		if f.dropRestrict && f.unrestrict == nil {
+		if f.unrestrict == nil {
 			f.unrestrict = append([]byte(`\unrestrict `), key...)
 		}
-		return f.dropRestrict
+		return true
 	case bytes.Equal(line, transactionTimeout):
 		return f.dropTransactionTimeout
 	case len(line) == 0, bytes.HasPrefix(line, []byte("--")), bytes.HasPrefix(line, []byte("SET ")),

@@ -3,10 +3,12 @@ package backup
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -57,11 +59,17 @@ func (s *restoring) load(ctx context.Context, m *Manifest) ([]string, error) {
 	return said.warnings, context.Cause(child)
 }
 
-// feed copies the SQL, without the lines psql or the server do not know.
+// feed copies the SQL in such a way that psql runs no command of its own: in its
+// restricted mode, under a key that is not known to whoever wrote the dump, or
+// watched where psql is too old to have that mode.
 func (s *restoring) feed(psql io.Writer, sql io.Reader) error {
-	filter := lineFilter{
-		dropRestrict:           !s.o.Programs.Psql.KnowsRestrict(),
-		dropTransactionTimeout: s.server.Major() < 17,
+	filter := lineFilter{dropTransactionTimeout: s.server.Major() < 17}
+	if s.o.Programs.Psql.KnowsRestrict() {
+		if _, err := io.WriteString(psql, `\restrict `+rand.Text()+"\n"); err != nil {
+			return err
+		}
+	} else {
+		filter.watch = newCommandWatch()
 	}
 	var end trailer
 	if err := filter.copy(psql, sql, &end); err != nil {
@@ -87,6 +95,14 @@ func (e *psqlError) Error() string {
 }
 
 func (e *psqlError) Unwrap() error { return e.exit }
+
+// stoppedCommand reports whether psql was given one of its own commands and, in
+// its restricted mode, did not run it.
+func (e *psqlError) stoppedCommand() bool {
+	return slices.ContainsFunc(e.messages, func(m string) bool {
+		return strings.Contains(m, "backslash commands are restricted")
+	})
+}
 
 // missingRole is the role the dump wants and the server has not.
 func (e *psqlError) missingRole() string {

@@ -21,6 +21,8 @@ const (
 	unfinishedSuffix = "_unfinished"
 	// unfinishedComment marks it as ours, to be dropped by the next run.
 	unfinishedComment = "unfinished restore by clipperops"
+	// publishTimeout leaves the server time for its own lock_timeout.
+	publishTimeout = 2 * defaultLockWait
 )
 
 // restoring is a database being restored, and the connection it is made from.
@@ -52,6 +54,22 @@ func openServer(ctx context.Context, o RestoreOptions, m *Manifest) (*restoring,
 func unfinishedName(name string) string {
 	// A cut may fall into the middle of a character.
 	return strings.ToValidUTF8(name[:min(len(name), maxDatabaseName-len(unfinishedSuffix))], "") + unfinishedSuffix
+}
+
+// Server tells what the server is that a restore would work on, before anything
+// else is known of it. The database to make need not exist, nor any other but
+// those that every server has.
+func Server(ctx context.Context, o RestoreOptions) (pg.Server, error) {
+	conn, err := connectMaintenance(ctx, o)
+	if err != nil {
+		return pg.Server{}, err
+	}
+	defer func() {
+		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTimeout)
+		defer cancel()
+		_ = conn.Close(limited) // it only read
+	}()
+	return pg.Describe(ctx, conn)
 }
 
 func connectMaintenance(ctx context.Context, o RestoreOptions) (*pgx.Conn, error) {
@@ -148,10 +166,45 @@ func (s *restoring) clearUnfinished(ctx context.Context) error {
 		return err
 	}
 	if !strings.HasPrefix(comment, unfinishedComment) {
-		return s.refuse(nil, s.work.Database)
+		// Killed between making it and marking it, perhaps.
+		if ours, err := s.isBare(ctx, comment); err != nil || !ours {
+			return s.refuse(err, s.work.Database)
+		}
 	}
 	s.created = true
 	return s.drop(ctx)
+}
+
+// isBare reports whether the database of the unfinished name is as CREATE
+// DATABASE leaves it: our role's, without a comment, with nothing and nobody in it.
+func (s *restoring) isBare(ctx context.Context, comment string) (bool, error) {
+	var free bool
+	err := s.conn.QueryRow(ctx, `
+		SELECT pg_catalog.pg_get_userbyid(d.datdba) = current_user
+		   AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.datid = d.oid)
+		  FROM pg_catalog.pg_database d WHERE d.datname = $1`, s.work.Database).Scan(&free)
+	if err != nil || !free || comment != "" {
+		return false, pg.Cause(ctx, err)
+	}
+	conn, err := pg.Connect(ctx, s.work, pg.ConnOptions{Application: s.o.Application, ReadOnly: true})
+	if err != nil {
+		return false, err
+	}
+	defer func() {
+		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTimeout)
+		defer cancel()
+		_ = conn.Close(limited) // it only read
+	}()
+	var bare bool
+	// Objects that initdb made have lower numbers than anybody's later.
+	err = conn.QueryRow(ctx, `
+		SELECT NOT EXISTS (SELECT oid FROM pg_catalog.pg_class WHERE oid >= 16384
+		             UNION SELECT oid FROM pg_catalog.pg_type WHERE oid >= 16384
+		             UNION SELECT oid FROM pg_catalog.pg_proc WHERE oid >= 16384
+		             UNION SELECT oid FROM pg_catalog.pg_namespace WHERE oid >= 16384
+		             UNION SELECT oid FROM pg_catalog.pg_extension WHERE oid >= 16384
+		             UNION SELECT oid FROM pg_catalog.pg_largeobject_metadata)`).Scan(&bare)
+	return bare, pg.Cause(ctx, err)
 }
 
 // create makes the empty database under its unfinished name.
@@ -173,15 +226,29 @@ func (s *restoring) create(ctx context.Context, l Locale) error {
 	return nil
 }
 
-// publish gives the complete database its name.
+// publish gives the complete database its name. The mark goes in the same
+// transaction: a run that is killed here leaves the one or the other, never a
+// database of the unfinished name that is not known for ours. It is not
+// interrupted any more, so that what is said of its outcome is true.
 func (s *restoring) publish(ctx context.Context) error {
-	for _, sql := range []string{
-		"COMMENT ON DATABASE " + s.name() + " IS NULL",
-		"ALTER DATABASE " + s.name() + " RENAME TO " + pgx.Identifier{s.o.Into.Database}.Sanitize(),
-	} {
-		if _, err := s.conn.Exec(ctx, sql); err != nil {
-			return fmt.Errorf("naming the restored database: %w", pg.Cause(ctx, err))
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTimeout)
+	defer cancel()
+	err := pgx.BeginFunc(limited, s.conn, func(tx pgx.Tx) error {
+		for _, sql := range []string{
+			"COMMENT ON DATABASE " + s.name() + " IS NULL",
+			"ALTER DATABASE " + s.name() + " RENAME TO " + pgx.Identifier{s.o.Into.Database}.Sanitize(),
+		} {
+			if _, err := tx.Exec(limited, sql); err != nil {
+				return err
+			}
 		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("naming the restored database: %w", pg.Cause(limited, err))
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/clipper/clipperops/internal/config"
@@ -96,7 +97,11 @@ func Restore(ctx context.Context, o RestoreOptions) (Restored, error) {
 	if err := verifyFile(ctx, o, m); err != nil {
 		return r, o.asFailure(ctx, err)
 	}
-	r.record("backup.sha256", "the file is the one that was written", checked, ops.Pass("sha256 "+m.SHA256))
+	genuine := ops.Pass("sha256 " + m.SHA256)
+	if warning, fix := Exposure(filepath.Dir(o.File)); warning != "" {
+		genuine = ops.Warn("sha256 "+m.SHA256+", as the manifest says; but "+warning, fix)
+	}
+	r.record("backup.sha256", "the file is the one that was written", checked, genuine)
 
 	s, err := openServer(ctx, o, m)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"al.essio.dev/pkg/shellescape"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -63,6 +64,7 @@ func (o RestoreOptions) failureOf(ctx context.Context, err error) *ops.Failure {
 func (o RestoreOptions) explain(f *ops.Failure, err error) {
 	var damaged *damagedError
 	var create *createError
+	var command *commandError
 	var psql *psqlError
 	var different *differentError
 	switch {
@@ -71,6 +73,16 @@ func (o RestoreOptions) explain(f *ops.Failure, err error) {
 		f.Next = []string{"clipperops backup list shows the others"}
 	case errors.As(err, &create):
 		f.What, f.Next = create.Error(), create.next(o.Into.User)
+	case errors.As(err, &command):
+		f.Code, f.What = ops.ExitRefused, "the backup may run commands on this machine: "+command.Error()
+		f.Next = []string{
+			"find out who wrote " + o.File + ", and use another: clipperops backup list shows them",
+			"where it is yours: with a psql of August 2025 or newer (13.22, 14.19, 15.14, 16.10, 17.6) it is read without that risk",
+		}
+	case errors.As(err, &psql) && psql.stoppedCommand():
+		f.Code, f.What = ops.ExitRefused, "the backup holds a command of psql, which no dump does; it was not run"
+		f.Detail = psql.messages
+		f.Next = []string{"find out who wrote " + o.File + ", and use another: clipperops backup list shows them"}
 	case errors.As(err, &psql):
 		f.What, f.Detail = psql.Error(), psql.messages
 		if role := psql.missingRole(); role != "" {
@@ -104,10 +116,18 @@ func (o RestoreOptions) noManifest(err error) error {
 	f := &ops.Failure{
 		Code: ops.ExitRefused, What: "no manifest for " + o.File + ": it cannot be verified",
 		Detail: []string{err.Error()}, State: []string{"nothing was touched"},
-		Next: []string{"to restore it all the same: gunzip -c " + o.File + " | psql -X -v ON_ERROR_STOP=1 --single-transaction -d NEWDB -f -"}, Err: err,
+		Next: []string{"to restore it all the same: " + byHand(o.File)}, Err: err,
 	}
 	if exists(ManifestPath(o.File)) {
 		f.What = "the manifest of " + o.File + " cannot be read"
 	}
 	return f
+}
+
+// byHand is how a dump is restored without us, in any shell that is not the
+// barest. psql commits what it has when its input ends, so a file that does not
+// unpack to its end must not get as far as psql.
+func byHand(file string) string {
+	quoted := shellescape.Quote(file)
+	return "set -o pipefail; gunzip -t " + quoted + " && gunzip -c " + quoted + " | psql -X -v ON_ERROR_STOP=1 --single-transaction -d NEWDB -f -"
 }

@@ -177,19 +177,6 @@ func TestAKilledRestoreLeavesNothingOfThatNameAndTheNextClearsUp(t *testing.T) {
 	}
 }
 
-func TestADatabaseThatOnlyLooksUnfinishedIsNotDropped(t *testing.T) {
-	t.Parallel()
-	source := pgtest.New(t)
-	o := restoreOptions(t, forge(t, completeTail, nil), source)
-	someones := newDatabase(t, source, o.Into.Database+"_unfinished")
-	pgtest.Exec(t, pgtest.Shared(t), "CREATE DATABASE "+someones.Database)
-	_, err := backup.Restore(t.Context(), o)
-	failed(t, err, ops.ExitRefused, "exists already", someones.Database)
-	if !databaseExists(t, someones.Database) {
-		t.Error("it was dropped")
-	}
-}
-
 func TestWhatTheServerOrTheRoleCannotDo(t *testing.T) {
 	t.Parallel()
 	role := pgtest.NewRole(t, "")
