@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"al.essio.dev/pkg/shellescape"
+	"github.com/google/renameio/v2"
+	"github.com/joho/godotenv"
 
 	"github.com/clipper/clipperops/internal/config"
 	"github.com/clipper/clipperops/internal/ops"
@@ -124,13 +125,18 @@ func (s *Sandbox) Exports() []string {
 	return lines
 }
 
+// writeEnvFile writes the variables as --env-file reads them. The directory
+// belongs to the server's user: a link planted there is replaced, not followed.
 func (s *Sandbox) writeEnvFile() error {
-	var text strings.Builder
-	text.WriteString("# The sandbox in " + s.Dir + ": clipperops --env-file " + s.EnvFile() + " preflight\n")
+	values := map[string]string{}
 	for _, v := range s.variables() {
-		text.WriteString(v.name + "=" + shellescape.Quote(v.value) + "\n")
+		values[v.name] = v.value
 	}
-	return os.WriteFile(s.EnvFile(), []byte(text.String()), 0o600)
+	text, err := godotenv.Marshal(values)
+	if err != nil {
+		return err
+	}
+	return renameio.WriteFile(s.EnvFile(), []byte(text+"\n"), 0o600)
 }
 
 // Start starts the sandbox, makes its database and fills it. One that runs
