@@ -37,18 +37,18 @@ const (
 // Entry is one backup in a directory.
 type Entry struct {
 	// Name is the dump's file name, Path where it lies.
-	Name string
-	Path string
+	Name string `json:"name"`
+	Path string `json:"path"`
 	// ManifestPath is empty when there is none.
-	ManifestPath string
+	ManifestPath string `json:"manifest_path,omitempty"`
 	// Taken is the time in the name, UTC.
-	Taken  time.Time
-	Bytes  int64
-	Status Status
+	Taken  time.Time `json:"taken"`
+	Bytes  int64     `json:"bytes"`
+	Status Status    `json:"status"`
 	// Problem says why Status is not complete.
-	Problem string
+	Problem string `json:"problem,omitempty"`
 	// Manifest is nil when there is none or it cannot be read.
-	Manifest *Manifest
+	Manifest *Manifest `json:"manifest"`
 }
 
 // List returns the backups of a directory, newest first, including those that
