@@ -26,7 +26,7 @@ var arrows = map[string][]string{
 
 	"migrate/enginebench": {"migrate", "internal/…"},
 
-	"release":    {"internal/ops"},
+	"release":    {"internal/ops", "internal/sqlscan"},
 	"migrations": {},
 	"reports":    {"internal/ops"},
 

@@ -74,7 +74,7 @@ func (s *Source) inspectCommands(f *File) {
 func (s *Source) inspectTransaction(f *File) {
 	alone, together := -1, -1
 	for i, st := range f.Statements {
-		if controlsTransaction(st) {
+		if st.ControlsTransaction() {
 			s.transactionProblem(f, st.Line, strings.Join(st.Words, " ")+" would end the transaction that the file and its version row share",
 				"take it out; one BEGIN at the beginning and one COMMIT at the end are understood")
 			return

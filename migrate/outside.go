@@ -6,27 +6,6 @@ import (
 	"github.com/clipper/clipperops/internal/sqlscan"
 )
 
-// controlsTransaction reports whether the statement begins, ends or divides a
-// transaction.
-func controlsTransaction(st sqlscan.Statement) bool {
-	for _, words := range [][]string{
-		{"BEGIN"},
-		{"START", "TRANSACTION"},
-		{"COMMIT"},
-		{"END"},
-		{"ROLLBACK"},
-		{"ABORT"},
-		{"SAVEPOINT"},
-		{"RELEASE"},
-		{"PREPARE", "TRANSACTION"},
-	} {
-		if st.Begins(words...) {
-			return true
-		}
-	}
-	return false
-}
-
 // cannotRunInTransaction names the statement when the server refuses it inside a
 // transaction (SQLSTATE 25001), and is "" otherwise. What a procedure does
 // cannot be seen from here: Apply learns it from the server.

@@ -3,6 +3,8 @@ package release
 import (
 	"fmt"
 	"strings"
+
+	"github.com/clipper/clipperops/internal/sqlscan"
 )
 
 func (f *file) judgeProbes(r *Release, section string, probes []Probe) {
@@ -48,12 +50,24 @@ func (f *file) judgePlans(r *Release, k known) {
 	}
 }
 
-// query judges a single statement; whether it is one is for the server to say.
+// query judges a single statement, which runs in a transaction that leaves nothing.
 func (f *file) query(path, sql string) {
-	if f.filled(path, sql) && strings.HasSuffix(strings.TrimSpace(sql), ";") {
+	switch {
+	case !f.filled(path, sql):
+		return
+	case strings.ContainsRune(sql, 0):
+		f.problem(path, "holds a zero byte")
+		return
+	case strings.HasSuffix(strings.TrimSpace(sql), ";"):
 		f.problem(path, "is one statement, without a semicolon")
 	}
-	if strings.ContainsRune(sql, 0) {
-		f.problem(path, "holds a zero byte")
+	statements, err := sqlscan.Split(sql)
+	switch {
+	case err != nil:
+		f.problem(path, "is no SQL: %v", err)
+	case len(statements) > 1:
+		f.problem(path, "is one statement, and these are %d", len(statements))
+	case len(statements) == 1 && statements[0].ControlsTransaction():
+		f.problem(path, "%s would end or divide the transaction it runs in, which is rolled back", statements[0].Words[0])
 	}
 }

@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -120,7 +121,8 @@ func (v *validation) written(w release.WriteTest, writer *writer, err error, use
 		if writer.surprise == "" {
 			return v.unanswered(err)
 		}
-		return ops.Fail(w.Table+": "+writer.surprise, "compare the table, its constraints and its triggers with the migrations of "+v.Release.Name, statement)
+		remedy := cmp.Or(writer.remedy, "compare the table, its constraints and its triggers with the migrations of "+v.Release.Name)
+		return ops.Fail(w.Table+": "+writer.surprise, remedy, statement)
 	}
 	switch fault.Code {
 	case codeLockTimeout, codeDeadlock, codeCancelled:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -235,5 +236,46 @@ func TestInterruptedWhileWritingLeavesNothing(t *testing.T) {
 	}
 	if conn.IsClosed() || conn.PgConn().TxStatus() != 'I' {
 		t.Error("the connection is not left as it was")
+	}
+}
+
+// Guards against a statement of a release that ends the transaction of the write tests: what
+// they wrote would stay, and nobody would be told.
+func TestAStatementThatEndsTheTransactionIsNamed(t *testing.T) {
+	t.Parallel()
+	target := moderationAt(t, 97)
+	for name, spoil := range map[string]func(*release.Release){
+		"as a test":              func(r *release.Release) { spoilFirst(r, release.Statement{SQL: "COMMIT"}) },
+		"as one that must fail":  func(r *release.Release) { spoilFirst(r, release.Statement{SQL: "COMMIT", Fails: "23502"}) },
+		"as one that rolls back": func(r *release.Release) { spoilFirst(r, release.Statement{SQL: "ROLLBACK"}) },
+		"to find somebody":       func(r *release.Release) { r.Writes.Person.Find = "COMMIT" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := *release.Moderation()
+			spoil(&r)
+			conn := pgtest.Connect(t, target)
+			for _, c := range validate.Checks(validate.Input{Conn: conn, Release: &r, Version: 97}) {
+				if c.ID != "validate.writes.user_bans" {
+					continue
+				}
+				got := c.Evaluate(t.Context())
+				if got.Status != ops.StatusFail || !strings.Contains(got.Summary, "ended the transaction of the write tests") || !strings.Contains(got.Fix, "delete them") {
+					t.Errorf("%s %s: %s", got.Status, got.Summary, got.Fix)
+				}
+			}
+			if status := conn.PgConn().TxStatus(); status != 'I' {
+				t.Errorf("the connection is left in transaction status %c", status)
+			}
+		})
+	}
+}
+
+// spoilFirst puts a statement before all others of the write tests, in a copy of them.
+func spoilFirst(r *release.Release, s release.Statement) {
+	r.Writes.Tests = slices.Clone(r.Writes.Tests)
+	for i := range r.Writes.Tests {
+		w := &r.Writes.Tests[i]
+		w.Statements = append([]release.Statement{s}, w.Statements...)
 	}
 }

@@ -76,3 +76,24 @@ func (s Statement) Begins(words ...string) bool {
 	}
 	return true
 }
+
+// ControlsTransaction reports whether the statement begins, ends or divides a
+// transaction.
+func (s Statement) ControlsTransaction() bool {
+	for _, words := range [][]string{
+		{"BEGIN"},
+		{"START", "TRANSACTION"},
+		{"COMMIT"},
+		{"END"},
+		{"ROLLBACK"},
+		{"ABORT"},
+		{"SAVEPOINT"},
+		{"RELEASE"},
+		{"PREPARE", "TRANSACTION"},
+	} {
+		if s.Begins(words...) {
+			return true
+		}
+	}
+	return false
+}
