@@ -3,9 +3,13 @@ package runbook
 import (
 	"context"
 	"fmt"
+	"path/filepath"
+
+	"al.essio.dev/pkg/shellescape"
 
 	"github.com/clipper/clipperops/backup"
 	"github.com/clipper/clipperops/internal/ops"
+	"github.com/clipper/clipperops/internal/pg"
 	"github.com/clipper/clipperops/migrate"
 	"github.com/clipper/clipperops/reports"
 )
@@ -16,12 +20,37 @@ func Backup(ctx context.Context, s *Session) *ops.Run {
 		if err := f.connect(ctx, true); err != nil {
 			return err
 		}
+		if err := f.undisturbed(ctx); err != nil {
+			return err
+		}
 		ref, err := f.dump(ctx)
 		if err != nil {
 			return err
 		}
 		f.run.Data = ref.Manifest
-		f.run.Next = []string{"prove it: " + f.invocation("backup restore "+ref.Path+" --into "+f.Config.Target.Database+"_check")}
+		f.run.Next = []string{"prove it: " + f.invocation(fmt.Sprintf("backup restore %s --into %s",
+			shellescape.Quote(ref.Path), shellescape.Quote(f.Config.Target.Database+"_check")))}
+		return nil
+	})
+}
+
+// undisturbed refuses while somebody changes the database: pg_dump's locks would
+// hold up every ALTER TABLE, and the backup would be of a database half migrated.
+func (f *flow) undisturbed(ctx context.Context) error {
+	return f.run.Do(ctx, "lock", func(ctx context.Context, s *ops.Step) error {
+		schema := f.server.Schema
+		if schema == "" {
+			schema = "public" // as golang-migrate's lock is named where no schema is
+		}
+		ids := pg.MigrateLockIDs(f.server.Database, schema, migrate.VersionTable)
+		holders, err := pg.Holders(ctx, f.conn, pg.OperatorLockID, ids[0], ids[1])
+		if err != nil {
+			return nothingChanged(err)
+		}
+		if len(holders) > 0 {
+			return (&pg.BusyError{Holders: holders}).Failure()
+		}
+		s.Record(finding("lock.free", ops.Pass("nobody is changing this database")))
 		return nil
 	})
 }
@@ -80,6 +109,12 @@ func backupResult(ref backup.Ref) ops.Result {
 			r.Evidence = append(r.Evidence, ops.Fact{Value: w})
 		}
 	}
+	if warning, fix := backup.Exposure(filepath.Dir(ref.Path)); warning != "" {
+		if len(m.Warnings) == 0 {
+			r = ops.Warn(summary, fix)
+		}
+		r.Evidence = append(r.Evidence, ops.Fact{Value: warning + ": " + fix})
+	}
 	for _, removed := range ref.Removed {
 		r.Evidence = append(r.Evidence, ops.Fact{Value: "removed " + removed + ", which a killed run had left unfinished"})
 	}
@@ -94,36 +129,46 @@ type RestoreOptions struct {
 }
 
 // Restore makes a new database of a backup and compares every table's rows with
-// the manifest.
+// the manifest. The database that the settings name need not exist: it may be the
+// very one that was lost.
 func Restore(ctx context.Context, s *Session, o RestoreOptions) *ops.Run {
 	return s.conduct(ctx, "backup restore", func(ctx context.Context, f *flow) error {
-		if err := f.connect(ctx, true); err != nil {
-			return err
+		if f.Config.TargetErr != nil {
+			return f.Config.TargetErr
 		}
-		return f.step(ctx, "restore", func(ctx context.Context, s *ops.Step) error {
-			programs, err := f.programs(ctx)
-			if err != nil {
-				return nothingChanged(err)
-			}
-			restored, err := backup.Restore(ctx, backup.RestoreOptions{
-				File:        o.File,
-				Into:        f.Config.Target.WithDatabase(o.Into),
-				Programs:    programs,
-				Application: f.application("restore"),
-				Progress:    s.Progress,
-			})
-			for _, r := range restored.Results {
-				r.Fix = f.addressed(r.Fix)
-				s.Record(r)
-			}
-			for _, w := range restored.Warnings {
-				s.Note(w)
-			}
-			if err != nil {
-				return err
-			}
-			f.run.Conclusion = append(f.run.Conclusion, fmt.Sprintf("%s is restored into %s.", o.File, o.Into))
-			return nil
+		f.changing = true
+		return f.run.Do(ctx, "restore", func(ctx context.Context, s *ops.Step) error {
+			return f.restore(ctx, s, o)
 		})
 	})
+}
+
+func (f *flow) restore(ctx context.Context, s *ops.Step, o RestoreOptions) error {
+	options := backup.RestoreOptions{
+		File:        o.File,
+		Into:        f.Config.Target.WithDatabase(o.Into),
+		Application: f.application("restore"),
+		Progress:    s.Progress,
+	}
+	var err error
+	if f.server, err = backup.Server(ctx, options); err != nil {
+		return nothingChanged(err)
+	}
+	if options.Programs, err = f.programs(ctx); err != nil {
+		return nothingChanged(err)
+	}
+	f.openRecord(ctx, s)
+	restored, err := backup.Restore(ctx, options)
+	for _, r := range restored.Results {
+		r.Fix = f.addressed(r.Fix)
+		s.Record(r)
+	}
+	for _, w := range restored.Warnings {
+		s.Note(w)
+	}
+	if err != nil {
+		return err
+	}
+	f.run.Conclusion = append(f.run.Conclusion, fmt.Sprintf("%s is restored into %s.", o.File, o.Into))
+	return nil
 }

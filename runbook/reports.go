@@ -3,6 +3,7 @@ package runbook
 import (
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/clipper/clipperops/internal/ops"
 	"github.com/clipper/clipperops/reports"
@@ -34,7 +35,7 @@ func (f *flow) writeReports() {
 // reportBase is REPORT_DIR/migrate-production-20260213-031502, with the end of the
 // run's id where a run of the same second has that name: its report stays.
 func (f *flow) reportBase() string {
-	base := filepath.Join(f.Config.ReportDir, f.run.Command+"-"+f.run.Environment+"-"+f.run.Started.Format("20060102-150405"))
+	base := filepath.Join(f.Config.ReportDir, strings.ReplaceAll(f.run.Command, " ", "-")+"-"+f.run.Environment+"-"+f.run.Started.Format("20060102-150405"))
 	for _, ext := range []string{".html", ".json"} {
 		if _, err := os.Lstat(base + ext); err == nil {
 			return base + "-" + f.run.ID[max(0, len(f.run.ID)-6):]

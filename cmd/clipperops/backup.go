@@ -31,7 +31,7 @@ $BACKUP_DIR with a manifest beside it; it is published only when it is complete.
 				usage:    "dump the database to $BACKUP_DIR, with a manifest",
 				examples: []string{"clipperops backup create --env production"},
 				reports:  true,
-				codes:    []ops.ExitCode{ops.ExitFailed, ops.ExitUsage, ops.ExitInterrupted},
+				codes:    []ops.ExitCode{ops.ExitFailed, ops.ExitUsage, ops.ExitBusy, ops.ExitInterrupted},
 				action:   backupCreate,
 			},
 			{
@@ -51,7 +51,7 @@ $BACKUP_DIR with a manifest beside it; it is published only when it is complete.
 				},
 				examples: []string{"clipperops backup restore db-20260213-031502.sql.gz --into clipper_check"},
 				reports:  true,
-				codes:    []ops.ExitCode{ops.ExitFailed, ops.ExitUsage, ops.ExitChecks, ops.ExitRefused, ops.ExitInterrupted},
+				codes:    []ops.ExitCode{ops.ExitFailed, ops.ExitUsage, ops.ExitChecks, ops.ExitRefused, ops.ExitBusy, ops.ExitInterrupted},
 				action:   backupRestore,
 			},
 		},
