@@ -14,7 +14,7 @@ func History(ctx context.Context, s *Session, limit int) ([]ledger.Entry, error)
 		return nil, s.Config.TargetErr
 	}
 	conn, err := pg.Connect(ctx, s.Config.Target, pg.ConnOptions{
-		Application: s.application("history"), ReadOnly: true, StatementTimeout: recordTimeout,
+		Application: s.application("history"), ReadOnly: true, StatementTimeout: recordTimeout, LockTimeout: recordPatience,
 	})
 	if err != nil {
 		return nil, ops.AsFailure(err)

@@ -34,7 +34,9 @@ func (f *flow) look(ctx context.Context) (survey, error) {
 	if v.state, err = migrate.ReadState(ctx, f.conn); err != nil {
 		return v, nothingChanged(err)
 	}
-	known, err := ledger.KnownVersions(ctx, f.conn)
+	limited, cancel := context.WithTimeout(ctx, recordTimeout)
+	defer cancel()
+	known, err := ledger.KnownVersions(limited, f.conn)
 	if err != nil {
 		return v, nil //nolint:nilerr // without the ledger late files cannot be told, which the check says
 	}

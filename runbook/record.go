@@ -143,7 +143,7 @@ func (f *flow) finishRecord(ctx context.Context) {
 		}
 	}
 	if err != nil {
-		f.run.Conclusion = append(f.run.Conclusion, "the end of this run could not be recorded: "+err.Error())
+		f.run.Conclusion = append(f.run.Conclusion, "⚠ the end of this run could not be recorded: "+err.Error())
 	}
 }
 

@@ -25,7 +25,7 @@ func (f *flow) writeReports() {
 			err = reports.WriteFile(path, format, f.run)
 		}
 		if err != nil {
-			f.run.Conclusion = append(f.run.Conclusion, "the report "+path+" could not be written: "+err.Error())
+			f.run.Conclusion = append(f.run.Conclusion, "⚠ the report "+path+" could not be written: "+err.Error())
 			continue
 		}
 		f.run.Attach(ops.Artifact{Kind: "report", Path: path})

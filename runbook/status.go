@@ -83,7 +83,9 @@ func (f *flow) recordOperators(ctx context.Context, s *ops.Step) {
 			s.Record(finding("status.busy", ops.Warn("somebody is at work: "+h.String(), "wait for it to end")))
 		}
 	}
-	killed, err := ledger.Interrupted(ctx, f.conn)
+	limited, cancel := context.WithTimeout(ctx, recordTimeout)
+	defer cancel()
+	killed, err := ledger.Interrupted(limited, f.conn)
 	if err != nil {
 		return
 	}

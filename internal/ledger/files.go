@@ -45,23 +45,34 @@ func (l *Ledger) RecordFile(ctx context.Context, db Executor, f FileRecord) erro
 	}))
 }
 
+// The file's own lock_timeout may be long, and while the record waits the
+// migration keeps its locks: what the record waits is short, and the rest of the
+// transaction waits as before. Each is one round trip.
+const (
+	savepoint = `SAVEPOINT clipperops_ledger;
+		SELECT pg_catalog.set_config('clipperops.lock_timeout', pg_catalog.current_setting('lock_timeout'), true);
+		SET LOCAL lock_timeout = '100ms'`
+	release = `SELECT pg_catalog.set_config('lock_timeout', pg_catalog.current_setting('clipperops.lock_timeout'), true);
+		RELEASE SAVEPOINT clipperops_ledger`
+	undo = `ROLLBACK TO SAVEPOINT clipperops_ledger; RELEASE SAVEPOINT clipperops_ledger`
+)
+
 // behindSavepoint runs do so that its failure leaves the transaction usable.
 // Outside a transaction there is nothing to protect.
 func behindSavepoint(ctx context.Context, db Executor, do func() error) error {
-	if _, err := db.Exec(ctx, `SAVEPOINT clipperops_ledger`); err != nil {
+	if _, err := db.Exec(ctx, savepoint, pgx.QueryExecModeSimpleProtocol); err != nil {
 		var pgErr *pgconn.PgError
 		if errors.As(err, &pgErr) && pgErr.Code == "25P01" { // no_active_sql_transaction
 			return do()
 		}
 		return err
 	}
-	err := do()
-	if err != nil {
-		_, back := db.Exec(ctx, `ROLLBACK TO SAVEPOINT clipperops_ledger`)
-		err = errors.Join(err, back)
+	if err := do(); err != nil {
+		_, back := db.Exec(ctx, undo, pgx.QueryExecModeSimpleProtocol)
+		return errors.Join(err, back)
 	}
-	_, released := db.Exec(ctx, `RELEASE SAVEPOINT clipperops_ledger`)
-	return errors.Join(err, released)
+	_, err := db.Exec(ctx, release, pgx.QueryExecModeSimpleProtocol)
+	return err
 }
 
 // addFiles fills in what each run applied.

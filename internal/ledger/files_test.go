@@ -130,3 +130,32 @@ func TestKnownVersionsAreThoseTheDatabaseStandsOn(t *testing.T) {
 		t.Errorf("by a directory without 11 and 49: %s", diff)
 	}
 }
+
+// TestARecordThatHasToWaitGivesWayAtOnce guards against a locked ledger keeping
+// the application waiting: meanwhile the migration holds the locks of its tables.
+func TestARecordThatHasToWaitGivesWayAtOnce(t *testing.T) {
+	t.Parallel()
+	target := pgtest.New(t)
+	l := open(t, target)
+	conn := pgtest.Connect(t, target)
+	for _, locked := range []bool{true, false} {
+		held := pgtest.HoldTable(t, target, "clipperops.files", "ACCESS EXCLUSIVE")
+		if !locked {
+			held.Release()
+		}
+		tx, err := conn.Begin(t.Context())
+		must(t, err)
+		_, err = tx.Exec(t.Context(), `SET LOCAL lock_timeout = '10min'`)
+		must(t, err)
+		if err := l.RecordFile(t.Context(), tx, file11); (err != nil) != locked {
+			t.Errorf("locked %v: %v", locked, err)
+		}
+		var patience string
+		must(t, tx.QueryRow(t.Context(), `SHOW lock_timeout`).Scan(&patience))
+		if patience != "10min" {
+			t.Errorf("locked %v: the rest of the migration waits %s", locked, patience)
+		}
+		must(t, tx.Commit(t.Context()))
+		held.Release()
+	}
+}
