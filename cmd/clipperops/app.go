@@ -120,9 +120,11 @@ func usageError(command, format string, a ...any) error {
 }
 
 func newApp(p process) *cli.App {
+	const usage = "rehearse, then act: ship, prove and undo a feature with migrations and a percentage"
+	width := helpWidth(p)
 	app := &cli.App{
 		Name:                   "clipperops",
-		Usage:                  "rehearse, then act: ship, prove and undo a feature with migrations and a percentage",
+		Usage:                  usage,
 		HideVersion:            true,
 		EnableBashCompletion:   true,
 		UseShortOptionHandling: false,
@@ -130,7 +132,7 @@ func newApp(p process) *cli.App {
 		Flags:                  globalFlags(),
 		Writer:                 p.out,
 		ErrWriter:              p.err,
-		CustomAppHelpTemplate:  appHelp + exitCodeLines(nil),
+		CustomAppHelpTemplate:  appHelp(usage, commands(), globalFlags(), width),
 		// The default handler calls os.Exit inside Run and skips every defer.
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   onUsageError,
@@ -145,7 +147,7 @@ func newApp(p process) *cli.App {
 		},
 	}
 	for _, c := range commands() {
-		app.Commands = append(app.Commands, c.build(p, ""))
+		app.Commands = append(app.Commands, c.build(p, "", width))
 	}
 	return app
 }

@@ -47,16 +47,18 @@ func commands() []command {
 	}
 }
 
-// build turns c into urfave's form. parent is the path above it, "" at the top.
-func (c command) build(p process, parent string) *cli.Command {
+// build turns c into urfave's form. parent is the path above it, "" at the top,
+// width that of its help page.
+func (c command) build(p process, parent string, width int) *cli.Command {
 	path := strings.TrimSpace(parent + " " + c.name)
+	flags := append(append([]cli.Flag{}, c.flags...), globalFlags()...)
 	built := &cli.Command{
 		Name:               c.name,
 		Usage:              c.usage,
 		ArgsUsage:          c.argsUsage,
 		Hidden:             c.hidden,
-		Flags:              append(append([]cli.Flag{}, c.flags...), globalFlags()...),
-		CustomHelpTemplate: c.help(path),
+		Flags:              flags,
+		CustomHelpTemplate: c.help(path, flags, width),
 		OnUsageError:       onUsageError,
 		HideHelpCommand:    true,
 		Action: func(ctx *cli.Context) error {
@@ -64,7 +66,7 @@ func (c command) build(p process, parent string) *cli.Command {
 		},
 	}
 	for _, sub := range c.subcommands {
-		built.Subcommands = append(built.Subcommands, sub.build(p, path))
+		built.Subcommands = append(built.Subcommands, sub.build(p, path, width))
 	}
 	return built
 }

@@ -125,6 +125,9 @@ func (p *program) scenes() map[string]string {
 		"checks":                p.says("checks"),
 		"settings":              p.says("config show"),
 		"usage":                 p.says("migrate --taget 97"),
+		"help":                  p.says("help"),
+		"help of a command":     p.says("migrate --help"),
+		"help of a subcommand":  p.says("backup restore --help"),
 	}
 }
 
@@ -194,11 +197,6 @@ func TestASCIIWithoutAUTF8Locale(t *testing.T) {
 			if strings.ContainsFunc(line, func(r rune) bool { return r > '~' }) {
 				t.Errorf("%s: %s", scene, line)
 			}
-		}
-	}
-	for _, name := range []string{"help", "help migrate", "sandbox --help"} {
-		if text := p.says(name); strings.ContainsFunc(text, func(r rune) bool { return r > '~' }) {
-			t.Errorf("%s is not ASCII:\n%s", name, text)
 		}
 	}
 }
