@@ -43,7 +43,7 @@ var relationQueries = []string{
 	    CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'x' THEN 'EXTENDED' ELSE 'MAIN' END END,
 	  {compression},
 	  CASE WHEN a.attstattarget >= 0 THEN 'STATISTICS ' || a.attstattarget END,
-	  'OPTIONS (' || array_to_string(a.attoptions, ', ') || ')',
+	  (SELECT 'OPTIONS (' || string_agg(o, ', ') || ')' FROM unnest(a.attoptions) o WHERE {stated option}),
 	  'FOREIGN OPTIONS (' || array_to_string(a.attfdwoptions, ', ') || ')',
 	  CASE WHEN NOT a.attislocal AND NOT r.relispartition THEN 'INHERITED' END), ''
 	FROM {relations} r
@@ -51,7 +51,8 @@ var relationQueries = []string{
 	JOIN pg_type t ON t.oid = a.atttypid
 	LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 	WHERE r.relkind IN ('r', 'p', 'f')
-	   OR r.relkind IN ('v', 'm') AND (a.atthasdef OR a.attacl IS NOT NULL OR a.attstattarget >= 0 OR a.attoptions IS NOT NULL
+	   OR r.relkind IN ('v', 'm') AND (a.atthasdef OR a.attacl IS NOT NULL OR a.attstattarget >= 0
+	        OR EXISTS (SELECT FROM unnest(a.attoptions) o WHERE {stated option})
 	        OR r.relkind = 'm' AND a.attstorage <> t.typstorage
 	        OR EXISTS (SELECT FROM pg_description WHERE classoid = r.class AND objoid = r.oid AND objsubid = a.attnum))`,
 
