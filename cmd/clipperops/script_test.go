@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,6 +33,11 @@ func TestMain(m *testing.M) {
 type cleaner struct{ *testing.M }
 
 func (c cleaner) Run() int {
+	// Most of these tests wait for something other than a processor. The flag of
+	// the command line, read later, has the last word.
+	if err := flag.Set("test.parallel", strconv.Itoa(max(4, 2*runtime.GOMAXPROCS(0)))); err != nil {
+		panic(err)
+	}
 	defer func() { _ = os.RemoveAll(goMigrateDir()) }() // there is none when no test needed it
 	return c.M.Run()
 }
