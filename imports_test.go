@@ -16,7 +16,7 @@ const module = "github.com/clipper/clipperops"
 var arrows = map[string][]string{
 	"cmd/clipperops": {"runbook", "release", "migrations", "preflight", "validate", "migrate", "backup", "rollback", "reports", "internal/…"},
 
-	"runbook": {"preflight", "backup", "migrate", "validate", "rollback", "release", "reports", "internal/…"},
+	"runbook": {"preflight", "backup", "migrate", "migrate/rehearsal", "migrate/repair", "validate", "rollback", "release", "reports", "internal/…"},
 
 	"preflight": {"release", "internal/…"},
 	"backup":    {"release", "internal/…"},
@@ -24,7 +24,9 @@ var arrows = map[string][]string{
 	"validate":  {"release", "internal/…"},
 	"rollback":  {"release", "migrate", "backup", "internal/…"},
 
-	"migrate/enginebench": {"migrate", "internal/…"},
+	"migrate/rehearsal":   {"migrate", "internal/…"},
+	"migrate/repair":      {"migrate", "internal/…"},
+	"migrate/enginebench": {"migrate", "migrate/rehearsal", "internal/…"},
 
 	"release":    {"internal/ops", "internal/sqlscan"},
 	"migrations": {},
