@@ -20,6 +20,9 @@ type Applied struct {
 	// Notes are what the operator should know of a run that succeeded: a file that
 	// could not be recorded in the ledger, an index that was dropped.
 	Notes []string
+	// Ended are the sessions that were ended because they blocked a file, idle in a
+	// transaction for at least ApplyOptions.CancelIdleBlockers.
+	Ended []pg.Holder
 }
 
 // AppliedFile is a file that was committed.

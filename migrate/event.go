@@ -23,6 +23,9 @@ const (
 	Retrying EventKind = "retrying"
 	// Running: a long file, and what the server says it is doing.
 	Running EventKind = "running"
+	// Ended: sessions idle in a transaction that blocked the file were ended; Blockers
+	// are they.
+	Ended EventKind = "ended"
 	// Note: something the operator should know, and nothing more.
 	Note EventKind = "note"
 )
@@ -40,6 +43,10 @@ type Event struct {
 	Statement int
 	// Took is how long the file or statement has taken so far.
 	Took time.Duration
+	// Expected is how long the statement, or the file, was expected to take, Left how
+	// much of that there is to go; both are zero where nothing is expected, and Left
+	// when it takes longer than that.
+	Expected, Left time.Duration
 	// Blockers are who holds the lock that is waited for.
 	Blockers []pg.Holder
 	// RetryIn is how long until the next attempt.

@@ -40,8 +40,20 @@ type Backup struct {
 type Rehearsal struct {
 	// PlanSHA256 is that of the plan that was rehearsed.
 	PlanSHA256 string
+	// Expected is how long the files and their statements will take here, as far as the
+	// rehearsal can tell: what is running is told with it. Default: nothing is expected.
+	Expected []Expected
 	// Waived says why it was not.
 	Waived string
+}
+
+// Expected is how long something is expected to take.
+type Expected struct {
+	// Version is the file's.
+	Version uint64
+	// Statement is the place, from 0, of the statement in the file; -1 for the whole file.
+	Statement int
+	Took      time.Duration
 }
 
 // Hook is called inside a file's transaction, on its connection.
@@ -56,6 +68,10 @@ type ApplyOptions struct {
 	// RetryFor is how long a file that met a lock or a deadlock is tried again.
 	// Default: DefaultRetryFor; negative: not at all.
 	RetryFor time.Duration
+	// CancelIdleBlockers ends sessions that stand in our way and have been idle in a
+	// transaction for at least that long; each is named in an Event and in
+	// Applied.Ended. Never others. Default: no session is ended.
+	CancelIdleBlockers time.Duration
 	// ReconnectFor is how long to try to reach the server again when the connection
 	// was lost. Default: DefaultReconnectFor.
 	ReconnectFor time.Duration
