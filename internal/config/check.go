@@ -39,6 +39,8 @@ func (k keyword) complaint(text string, show bool) string {
 	switch k.name {
 	case kwHost:
 		return hostComplaint(text)
+	case keyRehearseOn:
+		return rehearsalPlaceComplaint(text)
 	case kwPort:
 		if _, ok := parsePort(text); !ok {
 			return fmt.Sprintf("has a port%s that is not a number from 1 to 65535", what)

@@ -11,6 +11,8 @@ package config
 // Flags are the global flags as the operator gave them, "" for those not given.
 type Flags struct {
 	Environment, EnvFile, DatabaseURL, Path, Release, ConfigFile, BackupDir, ReportDir string
+	// Rehearse is --rehearse, RehearseOn --rehearse-on.
+	Rehearse, RehearseOn string
 }
 
 // Sources is everything Load reads from, apart from the files it finds by it.
@@ -59,6 +61,8 @@ type Config struct {
 	ReportDir string
 	// PgPrograms is the directory of pg_dump and psql, "" to search for them.
 	PgPrograms string
+	// Rehearsal is how changes are rehearsed.
+	Rehearsal Rehearsal
 	// Settings are all values with their sources, in a fixed order.
 	Settings []Setting
 	// Warnings are sentences about what is allowed but should be mended.

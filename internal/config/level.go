@@ -170,7 +170,8 @@ func settingKey(name string) string {
 		return "database.name"
 	case kwHost, kwPort, kwUser, kwPassword, kwSSLMode, kwSSLRootCert, kwSSLCert, kwSSLKey:
 		return "database." + name
-	case keyBackupDir, keyReportDir, keyMigrations, keyRelease, keyPgPrograms:
+	case keyBackupDir, keyReportDir, keyMigrations, keyRelease, keyPgPrograms,
+		keyRehearseMode, keyRehearseOn, keyRehearseMayOff, keyRehearsePassword:
 		return name
 	}
 	return "database.params." + name
@@ -184,7 +185,7 @@ func (l *loader) absolute(key, text, base string) string {
 	}
 	switch key {
 	case kwSSLRootCert, kwSSLCert, kwSSLKey, kwServiceFile, kwPassFile,
-		keyBackupDir, keyReportDir, keyMigrations, keyRelease, keyPgPrograms, keyPasswordFile:
+		keyBackupDir, keyReportDir, keyMigrations, keyRelease, keyPgPrograms, keyPasswordFile, keyRehearsePassword:
 	default:
 		return text
 	}

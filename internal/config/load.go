@@ -62,6 +62,7 @@ func Load(s Sources) (*Config, error) {
 	l.settle(l.libpqLevel())
 	l.resolveTarget()
 	l.resolvePlaces()
+	l.resolveRehearsal()
 	l.config.Settings = l.settings()
 	l.config.Warnings = l.warnings
 	err := l.problems.failure()

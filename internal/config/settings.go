@@ -28,6 +28,9 @@ func (l *loader) settings() []Setting {
 		l.setting(keyBackupDir, "", sourceNone),
 		l.setting(keyReportDir, "", sourceNone),
 		l.setting(keyPgPrograms, "", "not set; searched for"),
+		l.setting(keyRehearseMode, "", sourceNone),
+		l.rehearsalSetting(),
+		l.setting(keyRehearseMayOff, "false", sourceDefault),
 	)
 	return append(list, l.notUsed...)
 }

@@ -22,6 +22,7 @@ var variables = []struct{ name, states string }{
 	{"BACKUP_DIR", keyBackupDir},
 	{"REPORT_DIR", keyReportDir},
 	{"PG_PROGRAMS", keyPgPrograms},
+	{"REHEARSE_ON", keyRehearseOn},
 }
 
 const urlVariable = "DATABASE_URL"
@@ -37,6 +38,9 @@ var lookalikes = map[string]string{
 // as a path is.
 func keywordOf(name string) keyword {
 	if k, ok := keywordsByName[name]; ok {
+		return k
+	}
+	if k, ok := rehearsalKeywords[name]; ok {
 		return k
 	}
 	return keyword{name: name}
@@ -55,6 +59,18 @@ func (l *loader) flagLevel() level {
 			source := "flag " + flag.name
 			lv.put(keywordOf(flag.states), value{text: l.absolute(flag.states, flag.text, l.src.Dir), source: source, name: source})
 		}
+	}
+	if f.Rehearse != "" {
+		const source = "flag --rehearse"
+		lv.put(keywordOf(keyRehearseMode), value{text: f.Rehearse, source: source, name: source})
+	}
+	if f.RehearseOn != "" {
+		const source = "flag --rehearse-on"
+		v := value{text: f.RehearseOn, source: source, name: source}
+		if holdsPassword(v.text) {
+			v.warning = "the password in --rehearse-on can be seen by every user of this machine, in ps; set REHEARSE_ON instead"
+		}
+		lv.put(keywordOf(keyRehearseOn), v)
 	}
 	if f.DatabaseURL != "" {
 		const source = "flag --database-url"
@@ -88,7 +104,7 @@ func (l *loader) fromDotenv(name string) (value, bool) {
 	if found.lossy {
 		v.warning = source + " has a $ that is taken for a variable the file does not define; put the value in single quotes"
 	}
-	secret := name == "DB_PASSWORD" || name == urlVariable || name == "PGPASSWORD"
+	secret := name == "DB_PASSWORD" || name == urlVariable || name == "PGPASSWORD" || name == "REHEARSE_ON" && holdsPassword(found.text)
 	if secret && l.config.Environment == Production && worldReadable(l.dotenv.mode) {
 		v.warning = joinSentences(v.warning, l.dotenv.label+" holds a password and can be read by every user; chmod 600 "+l.dotenv.label)
 	}
@@ -181,6 +197,10 @@ func (l *loader) putYAML(lv *level, name string, v value) {
 	case kwPassword:
 		if v.text == "" {
 			return
+		}
+	case keyRehearseOn:
+		if !holdsPassword(v.text) {
+			v.warning = ""
 		}
 	default:
 		v.warning = ""

@@ -33,6 +33,7 @@ func sectionPerEnvironment() section {
 			"migrations":  nil,
 			"release":     nil,
 			"pg_programs": nil,
+			"rehearse":    {"mode": nil, "on": nil, "password_file": nil, "allow_off": nil},
 		}
 	}
 	return all
