@@ -160,6 +160,9 @@ type Outcome struct {
 	// Rates are what the clone's server does in a second; zero where nothing asked for it.
 	Rates Rates
 	Took  time.Duration
+	// AllowIrreversible says that the change may go on without a way back: what lacks is
+	// then a warning.
+	AllowIrreversible bool
 }
 
 // Rates are measured on the clone: how fast tables are read, written anew and indexed
