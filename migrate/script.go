@@ -107,6 +107,13 @@ func lostOr(conn *pgx.Conn, err error) error {
 	return &lostError{err: err}
 }
 
+// ConnectionLost reports whether the error is a connection that ended without the server
+// saying why. What was under way may then be done or not.
+func ConnectionLost(err error) bool {
+	var lost *lostError
+	return errors.As(err, &lost)
+}
+
 func textRow(values [][]byte) []string {
 	row := make([]string, len(values))
 	for i, v := range values {
