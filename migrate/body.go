@@ -20,6 +20,7 @@ func RunBody(ctx context.Context, t config.Target, name, body string, o ApplyOpt
 	}
 	o.complete()
 	o.Ledger, o.Before, o.BeforeCommit = nil, nil, nil
+	o.BeforeStatement, o.AfterStatement = nil, nil
 	e := &engine{target: t, plan: &Plan{Files: []File{f}}, o: o, applied: &Applied{}}
 	if err := e.open(ctx); err != nil {
 		return err

@@ -88,6 +88,15 @@ type ApplyOptions struct {
 	// a transaction they run in the one that marks it dirty and in the one that marks
 	// it clean.
 	Before, BeforeCommit Hook
+	// AfterStatement runs after each statement of a file, which is then sent by itself, in
+	// the file's transaction and on its connection: took is the statement's own time. Of a
+	// file that cannot run in a transaction it runs when the statement is committed. Its
+	// error fails the file.
+	AfterStatement func(ctx context.Context, conn *pgx.Conn, f File, statement int, took time.Duration) error
+	// BeforeStatement runs before each statement that is sent outside a transaction, each
+	// time it is tried. The function it returns, nil for none, is called when the statement
+	// has ended, however it did.
+	BeforeStatement func(ctx context.Context, conn *pgx.Conn, f File, statement int) (ended func(), err error)
 	// Whole makes a file fail that the server refuses in a transaction, for the code it
 	// calls commits. Default: a file that is nothing but that statement runs outside one,
 	// where no hook can stop what it commits.

@@ -47,7 +47,7 @@ func (f File) pieces() []piece {
 // statementPiece is the i-th statement alone.
 func (f File) statementPiece(i int) piece {
 	st := f.Statements[i]
-	return piece{sql: st.Command, base: st.Start, first: i}
+	return piece{sql: st.Command, base: st.Start, first: i, rows: st.Rows, copy: st.HasRows}
 }
 
 // answer is what a simple query of several statements came to: the tags of the

@@ -57,6 +57,8 @@ type stepwise struct {
 	index *indexStatement
 	// dropped are the INVALID indexes that were taken away.
 	dropped []string
+	// took is how long the statement at work took, the last time it was tried.
+	took time.Duration
 	// bare leaves the version row alone: somebody else keeps it.
 	bare bool
 	// unmarked says that the ledger could not be told how far the file is.

@@ -118,7 +118,8 @@ func (e *engine) tryRun(ctx context.Context, tx transaction, a *attempt, started
 func (e *engine) statements(ctx context.Context, tx transaction, a *attempt) error {
 	opening, row := e.opening(tx)
 	rest := tx.pieces
-	together := tx.before == nil && len(rest) > 0 && !rest[0].copy
+	apart := e.o.AfterStatement != nil && len(rest) > 0
+	together := tx.before == nil && !apart && len(rest) > 0 && !rest[0].copy
 	message := opening
 	if together {
 		message += rest[0].sql
@@ -142,6 +143,9 @@ func (e *engine) statements(ctx context.Context, tx transaction, a *attempt) err
 		if err := e.stillInside("what is done before the file"); err != nil {
 			return err
 		}
+	}
+	if apart {
+		return e.eachStatement(ctx, tx.file, a)
 	}
 	for i := range rest {
 		if err := e.piece(ctx, &rest[i], a); err != nil {
