@@ -1,7 +1,6 @@
 package backup
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -12,6 +11,8 @@ import (
 	"time"
 
 	"github.com/klauspost/pgzip"
+
+	"github.com/clipper/clipperops/internal/pg"
 )
 
 // compressor turns SQL into the file: compressed on all cores, hashed as it is
@@ -21,7 +22,7 @@ type compressor struct {
 	file *countingWriter
 	hash hash.Hash
 	raw  int64
-	tail trailer
+	tail pg.DumpEnd
 }
 
 // Blocks of 1 MB on every core; level 1 made a file as small as gzip's default
@@ -46,7 +47,7 @@ func newCompressor(w io.Writer, at time.Time) *compressor {
 // Write takes SQL.
 func (c *compressor) Write(p []byte) (int, error) {
 	c.raw += int64(len(p))
-	c.tail.see(p)
+	c.tail.See(p)
 	return c.gz.Write(p)
 }
 
@@ -60,8 +61,8 @@ func (c *compressor) close() error {
 
 // complete returns an error unless the SQL ended as a whole dump does.
 func (c *compressor) complete() error {
-	if !c.tail.complete() {
-		return errors.New("pg_dump ended without an error, but its output is not complete: the line \"" + trailerLine + "\" is missing")
+	if !c.tail.Complete() {
+		return errors.New("pg_dump ended without an error, but its output is not complete: the line \"" + pg.DumpEndLine + "\" is missing")
 	}
 	return nil
 }
@@ -86,38 +87,3 @@ type writeError struct{ err error }
 
 func (e *writeError) Error() string { return fmt.Sprintf("writing the backup: %v", e.err) }
 func (e *writeError) Unwrap() error { return e.err }
-
-// trailerLine is what pg_dump writes last, but for \unrestrict.
-const trailerLine = "-- PostgreSQL database dump complete"
-
-// trailer remembers the last bytes of a stream.
-type trailer struct{ last []byte }
-
-// trailerSpan holds the trailer with a \unrestrict line behind it, and to spare.
-const trailerSpan = 512
-
-func (t *trailer) see(p []byte) {
-	if len(p) >= trailerSpan {
-		t.last = append(t.last[:0], p[len(p)-trailerSpan:]...)
-		return
-	}
-	t.last = append(t.last, p...)
-	if extra := len(t.last) - trailerSpan; extra > 0 {
-		t.last = append(t.last[:0], t.last[extra:]...)
-	}
-}
-
-// complete reports whether the trailer is there and nothing of substance follows.
-func (t *trailer) complete() bool {
-	i := bytes.LastIndex(t.last, []byte("\n"+trailerLine+"\n"))
-	if i < 0 {
-		return false
-	}
-	for line := range bytes.Lines(t.last[i+len(trailerLine)+2:]) {
-		line = bytes.TrimSpace(line)
-		if len(line) > 0 && !bytes.Equal(line, []byte("--")) && !bytes.HasPrefix(line, []byte(`\unrestrict `)) {
-			return false
-		}
-	}
-	return true
-}

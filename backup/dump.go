@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/clipper/clipperops/internal/ops"
+	"github.com/clipper/clipperops/internal/pg"
 )
 
 // dumped is a finished dump, still under its unfinished name.
@@ -37,11 +38,13 @@ type dumping struct {
 	session  string
 	cmd      *exec.Cmd
 	stdout   io.Reader
-	messages *messages
+	messages *pg.Messages
 	progress *reporter
 	done     atomic.Int64 // bytes of SQL so far
-	counted  chan error
-	counts   counts
+	// ended says that pg_dump's output has ended.
+	ended   atomic.Bool
+	counted chan error
+	counts  counts
 }
 
 // dump runs pg_dump over the exported snapshot into the file, while the rows of
@@ -71,17 +74,17 @@ func (s *source) dump(ctx context.Context, file io.Writer) (*dumped, error) {
 		err = out.complete()
 	}
 	if err != nil {
-		d.endSession(ctx)
+		pg.EndSessions(ctx, s.o.Target, d.session, s.o.Application)
 		return nil, err
 	}
-	return &dumped{sha256: out.sum(), bytes: out.written(), rawBytes: out.raw, counts: d.counts, warnings: d.messages.warnings}, nil
+	return &dumped{sha256: out.sum(), bytes: out.written(), rawBytes: out.raw, counts: d.counts, warnings: d.messages.Warnings()}, nil
 }
 
 func (s *source) start(ctx context.Context) (*dumping, error) {
 	d := &dumping{
 		s:        s,
 		session:  fmt.Sprintf("pg_dump [%d] for ", s.conn.PgConn().PID()),
-		messages: &messages{program: "pg_dump"},
+		messages: pg.NewMessages("pg_dump"),
 		progress: &reporter{report: s.o.Progress},
 		counted:  make(chan error, 1),
 	}
@@ -115,7 +118,7 @@ func (d *dumping) copy(out io.Writer, first func()) error {
 			if d.done.Add(int64(n)) == int64(n) {
 				first()
 			}
-			d.tell(d.messages.current())
+			d.tell(d.messages.Current())
 		}
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -152,17 +155,17 @@ func (d *dumping) count(ctx context.Context, stop context.CancelCauseFunc) {
 }
 
 // cmdEnded reports whether all of pg_dump's output has been seen.
-func (d *dumping) cmdEnded() bool { return d.messages.ended.Load() }
+func (d *dumping) cmdEnded() bool { return d.ended.Load() }
 
 // wait waits for pg_dump and the counting, and returns the first cause that
 // ended them.
 func (d *dumping) wait(child context.Context, stop context.CancelCauseFunc, locks *lockWatch) error {
-	d.messages.ended.Store(true)
+	d.ended.Store(true)
 	exit := d.cmd.Wait()
 	locks.stop()
-	d.messages.flush()
-	if exit != nil || len(d.messages.errors) > 0 {
-		stop(&dumpError{exit: exit, messages: d.messages.errors, blockers: locks.last()})
+	d.messages.Flush()
+	if exit != nil || len(d.messages.Errors()) > 0 {
+		stop(&dumpError{exit: exit, messages: d.messages.Errors(), blockers: locks.last()})
 	}
 	if d.done.Load() > 0 {
 		if err := <-d.counted; err != nil {

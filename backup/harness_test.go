@@ -177,7 +177,7 @@ func forge(t testing.TB, sql string, change func(*backup.Manifest)) string {
 	m := backup.Manifest{
 		Schema: backup.ManifestSchema, File: filepath.Base(path), SHA256: hex.EncodeToString(h.Sum(nil)), Bytes: info.Size(),
 		RawBytes: int64(len(sql)), ServerVersionNum: 120000, ServerVersion: "12.0",
-		Locale: backup.Locale{Encoding: "UTF8", Collate: "C", CType: "C", Provider: "libc"},
+		Locale: pg.Locale{Encoding: "UTF8", Collate: "C", CType: "C", Provider: "libc"},
 	}
 	if change != nil {
 		change(&m)

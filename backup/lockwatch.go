@@ -92,20 +92,3 @@ func (w *lockWatch) look(ctx context.Context, conn *pgx.Conn, d *dumping) {
 	w.mu.Unlock()
 	d.tell(fmt.Sprintf("waits for a lock held by %s", blockers[0]))
 }
-
-// endSession ends pg_dump's session on the server, should it live on: a killed
-// "docker exec" does not take its program along, and a backend notices a dead
-// client only when it next writes.
-func (d *dumping) endSession(ctx context.Context) {
-	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTimeout)
-	defer cancel()
-	conn, err := pg.Connect(limited, d.s.o.Target, pg.ConnOptions{Application: d.s.o.Application, StatementTimeout: cleanUpTimeout})
-	if err != nil {
-		return // a server that cannot be reached has nobody to end
-	}
-	defer func() { _ = conn.Close(limited) }()
-	_, _ = conn.Exec(limited, `
-		SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
-		 WHERE datname = current_database() AND usename = session_user AND left(application_name, length($1)) = $1`,
-		d.session) // it ends by itself, only later
-}

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/clipper/clipperops/internal/pg"
 )
 
 // ManifestSchema is the identity of the manifest's format.
@@ -35,23 +37,13 @@ type Manifest struct {
 	// ClientVersion is that of pg_dump.
 	ClientVersion string `json:"client_version"`
 	// SchemaVersion and Dirty are golang-migrate's; nil when there is none.
-	SchemaVersion *int64 `json:"schema_version"`
-	Dirty         bool   `json:"dirty"`
-	Locale        Locale `json:"locale"`
+	SchemaVersion *int64    `json:"schema_version"`
+	Dirty         bool      `json:"dirty"`
+	Locale        pg.Locale `json:"locale"`
 	// Tables are the rows of every table in the dump's own snapshot.
 	Tables []Table `json:"tables"`
 	// Warnings are pg_dump's.
 	Warnings []string `json:"warnings,omitempty"`
-}
-
-// Locale is what a database must be created with to hold the dump.
-type Locale struct {
-	Encoding string `json:"encoding"`
-	Collate  string `json:"collate"`
-	CType    string `json:"ctype"`
-	// Provider is "libc", "icu" or "builtin"; Name is the locale of the latter two.
-	Provider string `json:"provider"`
-	Name     string `json:"name,omitempty"`
 }
 
 // Table is a table and the number of its rows. Name is schema-qualified and

@@ -77,21 +77,7 @@ func connectMaintenance(ctx context.Context, o RestoreOptions) (*pgx.Conn, error
 	if o.Maintenance != "" {
 		names = []string{o.Maintenance}
 	}
-	var first error
-	for _, name := range names {
-		conn, err := pg.Connect(ctx, o.Into.WithDatabase(name), pg.ConnOptions{Application: o.Application, LockTimeout: defaultLockWait})
-		var refused *pg.ConnectError
-		switch {
-		case err == nil:
-			return conn, nil
-		case first == nil:
-			first = err
-		}
-		if !errors.As(err, &refused) || (refused.Kind != pg.ConnectDatabase && refused.Kind != pg.ConnectNotAllowed) {
-			break
-		}
-	}
-	return nil, first
+	return pg.ConnectAny(ctx, o.Into, pg.ConnOptions{Application: o.Application, LockTimeout: defaultLockWait}, names...)
 }
 
 // check refuses what cannot end well before anything is made.
@@ -114,7 +100,7 @@ func (s *restoring) check(ctx context.Context, m *Manifest) error {
 	if err := s.lock(ctx); err != nil {
 		return err
 	}
-	if taken, _, err := s.lookUp(ctx, s.o.Into.Database); err != nil || taken {
+	if taken, _, err := pg.FindDatabase(ctx, s.conn, s.o.Into.Database); err != nil || taken {
 		return s.refuse(err, s.o.Into.Database)
 	}
 	return s.clearUnfinished(ctx)
@@ -137,16 +123,6 @@ func (s *restoring) lock(ctx context.Context) error {
 	return nil
 }
 
-// lookUp tells whether a database exists, and its comment.
-func (s *restoring) lookUp(ctx context.Context, name string) (found bool, comment string, err error) {
-	err = s.conn.QueryRow(ctx, `
-		SELECT coalesce(pg_catalog.shobj_description(oid, 'pg_database'), '') FROM pg_catalog.pg_database WHERE datname = $1`, name).Scan(&comment)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return false, "", nil
-	}
-	return err == nil, comment, pg.Cause(ctx, err)
-}
-
 func (s *restoring) refuse(err error, name string) error {
 	if err != nil {
 		return err
@@ -161,13 +137,13 @@ func (s *restoring) refuse(err error, name string) error {
 
 // clearUnfinished drops what a killed run left under the unfinished name.
 func (s *restoring) clearUnfinished(ctx context.Context) error {
-	found, comment, err := s.lookUp(ctx, s.work.Database)
+	found, comment, err := pg.FindDatabase(ctx, s.conn, s.work.Database)
 	if err != nil || !found {
 		return err
 	}
 	if !strings.HasPrefix(comment, unfinishedComment) {
 		// Killed between making it and marking it, perhaps.
-		if ours, err := s.isBare(ctx, comment); err != nil || !ours {
+		if ours, err := pg.BareDatabase(ctx, s.conn, s.o.Into, s.work.Database, s.o.Application); err != nil || !ours {
 			return s.refuse(err, s.work.Database)
 		}
 	}
@@ -175,53 +151,20 @@ func (s *restoring) clearUnfinished(ctx context.Context) error {
 	return s.drop(ctx)
 }
 
-// isBare reports whether the database of the unfinished name is as CREATE
-// DATABASE leaves it: our role's, without a comment, with nothing and nobody in it.
-func (s *restoring) isBare(ctx context.Context, comment string) (bool, error) {
-	var free bool
-	err := s.conn.QueryRow(ctx, `
-		SELECT pg_catalog.pg_get_userbyid(d.datdba) = current_user
-		   AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.datid = d.oid)
-		  FROM pg_catalog.pg_database d WHERE d.datname = $1`, s.work.Database).Scan(&free)
-	if err != nil || !free || comment != "" {
-		return false, pg.Cause(ctx, err)
-	}
-	conn, err := pg.Connect(ctx, s.work, pg.ConnOptions{Application: s.o.Application, ReadOnly: true})
-	if err != nil {
-		return false, err
-	}
-	defer func() {
-		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTimeout)
-		defer cancel()
-		_ = conn.Close(limited) // it only read
-	}()
-	var bare bool
-	// Objects that initdb made have lower numbers than anybody's later.
-	err = conn.QueryRow(ctx, `
-		SELECT NOT EXISTS (SELECT oid FROM pg_catalog.pg_class WHERE oid >= 16384
-		             UNION SELECT oid FROM pg_catalog.pg_type WHERE oid >= 16384
-		             UNION SELECT oid FROM pg_catalog.pg_proc WHERE oid >= 16384
-		             UNION SELECT oid FROM pg_catalog.pg_namespace WHERE oid >= 16384
-		             UNION SELECT oid FROM pg_catalog.pg_extension WHERE oid >= 16384
-		             UNION SELECT oid FROM pg_catalog.pg_largeobject_metadata)`).Scan(&bare)
-	return bare, pg.Cause(ctx, err)
-}
-
 // create makes the empty database under its unfinished name.
-func (s *restoring) create(ctx context.Context, l Locale) error {
-	sql := l.createDatabase(s.work.Database, s.server.Major())
-	if _, err := s.conn.Exec(ctx, sql); err != nil {
+func (s *restoring) create(ctx context.Context, l pg.Locale) error {
+	if _, err := s.conn.Exec(ctx, l.CreateDatabase(s.work.Database, s.server.Major())); err != nil {
 		// A cancelled CREATE DATABASE may have come through.
-		if found, _, seen := s.lookUp(context.WithoutCancel(ctx), s.work.Database); seen == nil && found && ctx.Err() != nil {
+		if found, _, seen := pg.FindDatabase(context.WithoutCancel(ctx), s.conn, s.work.Database); seen == nil && found && ctx.Err() != nil {
 			s.created = true
 			_ = s.drop(ctx) // the cancellation is what is reported
 		}
 		return &createError{cause: pg.Cause(ctx, err), locale: l}
 	}
 	s.created = true
-	_, err := s.conn.Exec(ctx, "COMMENT ON DATABASE "+s.name()+" IS "+literal(unfinishedComment+" since "+time.Now().UTC().Format(time.RFC3339)))
+	err := pg.CommentDatabase(ctx, s.conn, s.work.Database, unfinishedComment+" since "+time.Now().UTC().Format(time.RFC3339))
 	if err != nil {
-		return errors.Join(pg.Cause(ctx, err), s.drop(ctx))
+		return errors.Join(err, s.drop(ctx))
 	}
 	return nil
 }
@@ -261,13 +204,7 @@ func (s *restoring) drop(ctx context.Context) error {
 	}
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
-	sql := "DROP DATABASE IF EXISTS " + s.name()
-	if s.server.Major() >= 13 {
-		sql += " WITH (FORCE)"
-	} else if _, err := s.conn.Exec(limited, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", s.work.Database); err != nil {
-		return fmt.Errorf("dropping the unfinished database %s: %w", s.work.Database, err)
-	}
-	if _, err := s.conn.Exec(limited, sql); err != nil {
+	if err := pg.DropDatabase(limited, s.conn, s.work.Database); err != nil {
 		return &leftError{database: s.work.Database, cause: err}
 	}
 	s.created = false

@@ -11,12 +11,13 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/clipper/clipperops/internal/ops"
+	"github.com/clipper/clipperops/internal/pg"
 )
 
 // createError is a database that could not be created.
 type createError struct {
 	cause  error
-	locale Locale
+	locale pg.Locale
 }
 
 func (e *createError) Error() string { return "creating the database: " + e.cause.Error() }
@@ -29,7 +30,7 @@ type leftError struct {
 }
 
 func (e *leftError) Error() string {
-	return fmt.Sprintf("dropping the unfinished database %s: %v", e.database, e.cause)
+	return "an unfinished database is left: " + e.cause.Error()
 }
 func (e *leftError) Unwrap() error { return e.cause }
 
@@ -62,14 +63,14 @@ func (o RestoreOptions) failureOf(ctx context.Context, err error) *ops.Failure {
 
 // explain puts into words what is known of the causes that matter.
 func (o RestoreOptions) explain(f *ops.Failure, err error) {
-	var damaged *damagedError
+	var damaged *pg.DamagedDump
 	var create *createError
-	var command *commandError
-	var psql *psqlError
+	var command *pg.CommandError
+	var psql *pg.PsqlError
 	var different *differentError
 	switch {
 	case errors.As(err, &damaged):
-		f.What = "the backup is damaged: " + damaged.what
+		f.What = "the backup is damaged: " + damaged.What
 		f.Next = []string{"clipperops backup list shows the others"}
 	case errors.As(err, &create):
 		f.What, f.Next = create.Error(), create.next(o.Into.User)
@@ -79,13 +80,13 @@ func (o RestoreOptions) explain(f *ops.Failure, err error) {
 			"find out who wrote " + o.File + ", and use another: clipperops backup list shows them",
 			"where it is yours: with a psql of August 2025 or newer (13.22, 14.19, 15.14, 16.10, 17.6) it is read without that risk",
 		}
-	case errors.As(err, &psql) && psql.stoppedCommand():
+	case errors.As(err, &psql) && psql.StoppedCommand():
 		f.Code, f.What = ops.ExitRefused, "the backup holds a command of psql, which no dump does; it was not run"
-		f.Detail = psql.messages
+		f.Detail = psql.Messages
 		f.Next = []string{"find out who wrote " + o.File + ", and use another: clipperops backup list shows them"}
 	case errors.As(err, &psql):
-		f.What, f.Detail = psql.Error(), psql.messages
-		if role := psql.missingRole(); role != "" {
+		f.What, f.Detail = psql.Error(), psql.Messages
+		if role := psql.MissingRole(); role != "" {
 			f.Next = []string{"roles are not in a database's dump; first: CREATE ROLE " + pgx.Identifier{role}.Sanitize() + ";"}
 		}
 	case errors.As(err, &different):

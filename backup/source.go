@@ -20,7 +20,7 @@ type source struct {
 	o      Options
 	conn   *pgx.Conn
 	server pg.Server
-	locale Locale
+	locale pg.Locale
 	// snapshot is the id pg_export_snapshot gave.
 	snapshot string
 	// tables are those whose rows are dumped, qualified and quoted.
@@ -56,7 +56,7 @@ func (s *source) begin(ctx context.Context) error {
 			fmt.Sprintf("%s is too old for the server, which is PostgreSQL %s", s.o.Programs.Dump, s.server.Version),
 			fmt.Sprintf("install the client programs of PostgreSQL %d", s.server.Major()))
 	}
-	if s.locale, err = readLocale(ctx, s.conn, s.server.Major()); err != nil {
+	if s.locale, err = pg.ReadLocale(ctx, s.conn, s.server.Major()); err != nil {
 		return err
 	}
 	s.estimate = estimate(ctx, s.conn)

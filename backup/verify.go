@@ -10,12 +10,8 @@ import (
 	"os"
 
 	"github.com/clipper/clipperops/internal/ops"
+	"github.com/clipper/clipperops/internal/pg"
 )
-
-// damagedError is a dump that is not what its manifest says.
-type damagedError struct{ what string }
-
-func (e *damagedError) Error() string { return e.what }
 
 // verifyFile reads the whole file and compares it with the manifest.
 func verifyFile(ctx context.Context, o RestoreOptions, m *Manifest) error {
@@ -29,14 +25,14 @@ func verifyFile(ctx context.Context, o RestoreOptions, m *Manifest) error {
 		return err
 	}
 	if info.Size() != m.Bytes {
-		return &damagedError{fmt.Sprintf("%s is %d bytes long, its manifest says %d", o.File, info.Size(), m.Bytes)}
+		return &pg.DamagedDump{What: fmt.Sprintf("%s is %d bytes long, its manifest says %d", o.File, info.Size(), m.Bytes)}
 	}
 	h := sha256.New()
 	if _, err := io.Copy(h, o.watched(ctx, f, "verify", m.Bytes)); err != nil {
 		return err
 	}
 	if sum := hex.EncodeToString(h.Sum(nil)); sum != m.SHA256 {
-		return &damagedError{fmt.Sprintf("%s has the sha256 %s, its manifest says %s", o.File, sum, m.SHA256)}
+		return &pg.DamagedDump{What: fmt.Sprintf("%s has the sha256 %s, its manifest says %s", o.File, sum, m.SHA256)}
 	}
 	return nil
 }

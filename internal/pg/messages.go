@@ -1,24 +1,21 @@
-package backup
+package pg
 
 import (
 	"bytes"
 	"strings"
 	"sync"
-	"sync/atomic"
 )
 
 // messagesKept bounds what is remembered of a program that will not stop complaining.
 const messagesKept = 50
 
-// messages reads a client program's stderr line by line and tells warnings and
-// errors from talk. It is an io.Writer for one writer; warnings and errors are
-// to be read when the program has ended, current at any time.
-type messages struct {
+// Messages reads a client program's stderr line by line and tells warnings and
+// errors from talk. It is an io.Writer for one writer; Warnings and Errors are
+// to be read when the program has ended and Flush was called, Current at any time.
+type Messages struct {
 	program  string
 	warnings []string
 	errors   []string
-	// ended says that the program's output has ended.
-	ended atomic.Bool
 
 	rest []byte
 	// last is where a line belongs that continues the one before.
@@ -28,8 +25,17 @@ type messages struct {
 	doing string
 }
 
+// NewMessages reads what the program of that name, e.g. "pg_dump", writes to stderr.
+func NewMessages(program string) *Messages { return &Messages{program: program} }
+
+// Warnings are what the program warned of, and what was not its own.
+func (m *Messages) Warnings() []string { return m.warnings }
+
+// Errors are what the program called an error.
+func (m *Messages) Errors() []string { return m.errors }
+
 // Write takes stderr.
-func (m *messages) Write(p []byte) (int, error) {
+func (m *Messages) Write(p []byte) (int, error) {
 	m.rest = append(m.rest, p...)
 	for {
 		line, rest, ok := bytes.Cut(m.rest, []byte("\n"))
@@ -41,8 +47,8 @@ func (m *messages) Write(p []byte) (int, error) {
 	}
 }
 
-// flush takes a last line that was not ended.
-func (m *messages) flush() {
+// Flush takes a last line that was not ended.
+func (m *Messages) Flush() {
 	if len(m.rest) > 0 {
 		m.line(string(m.rest))
 		m.rest = nil
@@ -53,7 +59,7 @@ func (m *messages) flush() {
 // either, "pg_dump: detail: …" and "pg_dump: hint: …"; "pg_dump: reading tables"
 // is talk. What carries no such mark continues what was before, or else is not
 // pg_dump's own (a wrapper, the loader, docker) and worth reading.
-func (m *messages) line(line string) {
+func (m *Messages) line(line string) {
 	text, own := strings.CutPrefix(strings.TrimRight(line, "\r"), m.program+": ")
 	switch {
 	case strings.TrimSpace(text) == "":
@@ -78,15 +84,15 @@ func (m *messages) line(line string) {
 	}
 }
 
-func (m *messages) keep(list *[]string, text string) {
+func (m *Messages) keep(list *[]string, text string) {
 	m.last = list
 	if len(*list) < messagesKept {
 		*list = append(*list, text)
 	}
 }
 
-// current is what the program says it is doing, e.g. a table's name.
-func (m *messages) current() string {
+// Current is what the program says it is doing, e.g. a table's name.
+func (m *Messages) Current() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.doing

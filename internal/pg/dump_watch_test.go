@@ -1,4 +1,4 @@
-package backup
+package pg
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ func watched(t *testing.T, script string) error {
 	t.Helper()
 	var got bytes.Buffer
 	f := lineFilter{watch: newCommandWatch()}
-	err := f.copy(&got, iotest.HalfReader(strings.NewReader(script)), &trailer{})
+	err := f.copy(&got, iotest.HalfReader(strings.NewReader(script)), &DumpEnd{})
 	if err == nil && got.String() != script {
 		t.Errorf("the script was changed to %q", got.String())
 	}
@@ -54,11 +54,11 @@ func TestCommandsOfPsqlAreSeenWhereverPsqlWouldRunThem(t *testing.T) {
 		"a tag that is none":               "SELECT $é -$ \\! id\n",
 		"the dump's own key in the middle": "SELECT 1;\n\\unrestrict KEY\n\\! id\n",
 	} {
-		var found *commandError
+		var found *CommandError
 		if err := watched(t, script); !errors.As(err, &found) {
 			t.Errorf("%s: error %v", name, err)
-		} else if found.line < 1 || found.line > strings.Count(script, "\n")+1 {
-			t.Errorf("%s: line %d", name, found.line)
+		} else if found.Line < 1 || found.Line > strings.Count(script, "\n")+1 {
+			t.Errorf("%s: line %d", name, found.Line)
 		}
 	}
 }

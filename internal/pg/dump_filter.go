@@ -1,4 +1,4 @@
-package backup
+package pg
 
 import (
 	"bufio"
@@ -15,6 +15,8 @@ type lineFilter struct {
 	// dropTransactionTimeout leaves out the SET transaction_timeout that pg_dump
 	// 17 and newer write for any server.
 	dropTransactionTimeout bool
+	// replace are lines to be passed on as others, each where it comes first.
+	replace map[string]string
 	// watch refuses psql's own commands, where psql does not do so itself.
 	watch *commandWatch
 
@@ -33,13 +35,16 @@ var (
 )
 
 // copy writes what psql is to see; what it has read is shown to seen.
-func (f *lineFilter) copy(w io.Writer, r io.Reader, seen *trailer) error {
+func (f *lineFilter) copy(w io.Writer, r io.Reader, seen *DumpEnd) error {
 	in, out := bufio.NewReaderSize(r, 128<<10), bufio.NewWriterSize(w, 128<<10)
 	atStart := true // a row can be longer than the buffer and come in pieces
 	for {
 		piece, err := in.ReadSlice('\n')
-		seen.see(piece)
+		seen.See(piece)
 		if !atStart || !f.drop(piece) {
+			if atStart {
+				piece = f.replaced(piece)
+			}
 			if err := f.write(out, piece); err != nil {
 				return err
 			}
@@ -63,6 +68,20 @@ func (f *lineFilter) write(w io.Writer, piece []byte) error {
 	}
 	_, err := w.Write(piece)
 	return err
+}
+
+// replaced is the line that is passed on in the place of another.
+func (f *lineFilter) replaced(line []byte) []byte {
+	if len(f.replace) == 0 {
+		return line
+	}
+	text := string(bytes.TrimRight(line, "\r\n"))
+	other, ok := f.replace[text]
+	if !ok {
+		return line
+	}
+	delete(f.replace, text)
+	return []byte(other + "\n")
 }
 
 // drop judges the beginning of a line.

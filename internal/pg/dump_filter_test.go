@@ -1,4 +1,4 @@
-package backup
+package pg
 
 import (
 	"bytes"
@@ -61,7 +61,7 @@ func TestTheFilterTakesAwayTheLinesOfTheHeadAndTheirEndAlone(t *testing.T) {
 	} {
 		for way, r := range map[string]io.Reader{"whole": strings.NewReader(dump), "in halves": iotest.HalfReader(strings.NewReader(dump))} {
 			var got bytes.Buffer
-			var end trailer
+			var end DumpEnd
 			f := tt.filter
 			if err := f.copy(&got, r, &end); err != nil {
 				t.Fatal(err)
@@ -69,7 +69,7 @@ func TestTheFilterTakesAwayTheLinesOfTheHeadAndTheirEndAlone(t *testing.T) {
 			if diff := cmp.Diff(tt.want, got.String()); diff != "" {
 				t.Errorf("%s, %s (-want +got):\n%s", name, way, diff)
 			}
-			if !end.complete() {
+			if !end.Complete() {
 				t.Errorf("%s, %s: the end was not seen", name, way)
 			}
 		}
@@ -81,7 +81,7 @@ func TestADumpWithoutRestrictKeepsEveryLine(t *testing.T) {
 	dump := "SET a = 1;\n\nCREATE TABLE t (n int);\n\\restrict KEY\n\\unrestrict KEY\n"
 	var got bytes.Buffer
 	f := lineFilter{}
-	if err := f.copy(&got, strings.NewReader(dump), &trailer{}); err != nil {
+	if err := f.copy(&got, strings.NewReader(dump), &DumpEnd{}); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(dump, got.String()); diff != "" {
@@ -92,7 +92,7 @@ func TestADumpWithoutRestrictKeepsEveryLine(t *testing.T) {
 func TestAnErrorWhileReadingTheDumpIsNotItsEnd(t *testing.T) {
 	t.Parallel()
 	f := lineFilter{}
-	err := f.copy(io.Discard, io.MultiReader(strings.NewReader(dumpHead), iotest.ErrReader(io.ErrUnexpectedEOF)), &trailer{})
+	err := f.copy(io.Discard, io.MultiReader(strings.NewReader(dumpHead), iotest.ErrReader(io.ErrUnexpectedEOF)), &DumpEnd{})
 	if err == nil || !strings.Contains(err.Error(), "unexpected EOF") {
 		t.Errorf("error %v", err)
 	}
@@ -115,57 +115,14 @@ func TestWhichEndsAreThatOfACompleteDump(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			var whole, single trailer
-			whole.see([]byte(body + tt.end))
+			var whole, single DumpEnd
+			whole.See([]byte(body + tt.end))
 			for _, b := range []byte(body + tt.end) {
-				single.see([]byte{b})
+				single.See([]byte{b})
 			}
-			if whole.complete() != tt.want || single.complete() != tt.want {
-				t.Errorf("complete: %v at once, %v byte by byte; want %v", whole.complete(), single.complete(), tt.want)
+			if whole.Complete() != tt.want || single.Complete() != tt.want {
+				t.Errorf("complete: %v at once, %v byte by byte; want %v", whole.Complete(), single.Complete(), tt.want)
 			}
 		})
-	}
-}
-
-func TestMessagesTellsWarningsAndErrorsFromTalk(t *testing.T) {
-	t.Parallel()
-	stderr := `pg_dump: last built-in OID is 16383
-pg_dump: reading extensions
-pg_dump: warning: could not find where to insert IF EXISTS in statement "x"
-pg_dump: detail: of the dump
-  and more of it
-pg_dump: dumping contents of table "public.users"
-perl: warning: Setting locale failed.
-pg_dump: error: query failed: ERROR:  permission denied
-pg_dump: detail: Query was: LOCK TABLE
-public.t
-pg_dump: hint: ask`
-	want := struct{ Warnings, Errors []string }{
-		[]string{`could not find where to insert IF EXISTS in statement "x"`, "detail: of the dump", "  and more of it", "perl: warning: Setting locale failed."},
-		[]string{"query failed: ERROR:  permission denied", "detail: Query was: LOCK TABLE", "public.t", "hint: ask"},
-	}
-	m := messages{program: "pg_dump"}
-	if _, err := io.Copy(&m, iotest.OneByteReader(strings.NewReader(stderr))); err != nil {
-		t.Fatal(err)
-	}
-	m.flush()
-	if diff := cmp.Diff(want, struct{ Warnings, Errors []string }{m.warnings, m.errors}); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	if m.current() != `"public.users"` {
-		t.Errorf("doing %q", m.current())
-	}
-}
-
-func TestMessagesDoesNotRememberWithoutEnd(t *testing.T) {
-	t.Parallel()
-	m := messages{program: "psql"}
-	for range 1000 {
-		if _, err := m.Write([]byte("psql:<stdin>:1: WARNING:  again\n")); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if len(m.warnings) != messagesKept {
-		t.Errorf("%d warnings kept", len(m.warnings))
 	}
 }

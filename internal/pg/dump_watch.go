@@ -1,4 +1,4 @@
-package backup
+package pg
 
 import (
 	"bytes"
@@ -43,13 +43,14 @@ const (
 	inRows
 )
 
-// commandError is a script that psql cannot safely be given.
-type commandError struct {
-	line int
-	what string
+// CommandError is a script that psql cannot safely be given.
+type CommandError struct {
+	Line int
+	What string
 }
 
-func (e *commandError) Error() string { return fmt.Sprintf("line %d holds %s", e.line, e.what) }
+// Error names the line and what it holds.
+func (e *CommandError) Error() string { return fmt.Sprintf("line %d holds %s", e.Line, e.What) }
 
 func newCommandWatch() *commandWatch { return &commandWatch{idle: true} }
 
@@ -86,7 +87,7 @@ func (w *commandWatch) see(piece []byte) error {
 	return nil
 }
 
-func (w *commandWatch) refuse(what string) error { return &commandError{w.line, what} }
+func (w *commandWatch) refuse(what string) error { return &CommandError{w.line, what} }
 
 func (w *commandWatch) step(b byte) error {
 	switch w.mode {

@@ -1,0 +1,187 @@
+package pg
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/oklog/ulid/v2"
+
+	"github.com/clipper/clipperops/internal/config"
+)
+
+const (
+	// scratchPrefix begins the name of every scratch database; a ULID ends it.
+	scratchPrefix = "clipperops_scratch_"
+	// scratchComment begins the comment that marks one as ours.
+	scratchComment = "scratch database of clipperops"
+)
+
+// scratchName is what a scratch database is called, and nothing else is: a ULID
+// has no i, l, o and u.
+var scratchName = regexp.MustCompile(`^` + scratchPrefix + `[0-9a-hjkmnp-tv-z]{26}$`)
+
+// ScratchName is the name of a run's scratch database.
+func ScratchName(run string) string { return scratchPrefix + strings.ToLower(run) }
+
+// scratchLockID is the advisory lock of whoever needs the scratch database. It is
+// held in some other database of the server: pg_locks shows those of all.
+func scratchLockID(name string) int64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(name)) // never fails
+	return int64(h.Sum64())
+}
+
+// Scratch is a scratch database that is there.
+type Scratch struct {
+	Name string
+	// Run is the ULID it was made for; Created is when that was.
+	Run     string
+	Created time.Time
+	Owner   string
+	// Bytes is its size on disk; -1 when the role may not know.
+	Bytes int64
+	// Holder is who holds its lock now, empty when nobody does.
+	Holder string
+	// Sessions are the clients connected to it.
+	Sessions int
+	// Ours says that it is a database that clipperops made.
+	Ours bool
+	// Why says why it is kept; empty when it can go.
+	Why string
+
+	oid     uint32
+	comment string
+	mayDrop bool
+}
+
+// scratchSQL lists whatever is named like a scratch database. What the role may
+// not see of a session is taken for a client's.
+const scratchSQL = `
+SELECT d.oid, d.datname::text, pg_catalog.pg_get_userbyid(d.datdba)::text, coalesce(pg_catalog.shobj_description(d.oid, 'pg_database'), ''),
+       pg_catalog.pg_has_role(d.datdba, 'USAGE'),
+       CASE WHEN has_database_privilege(d.oid, 'CONNECT') OR pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN pg_catalog.pg_database_size(d.oid) ELSE -1 END,
+       (SELECT count(*) FROM pg_catalog.pg_stat_activity a
+         WHERE a.datid = d.oid AND coalesce(a.backend_type, 'client backend') = 'client backend')
+  FROM pg_catalog.pg_database d WHERE starts_with(d.datname::text, $1) ORDER BY d.datname`
+
+// ListScratch lists every database of the server that is named like a scratch
+// database, whoever made it. server names any database of it.
+func ListScratch(ctx context.Context, server config.Target, application string) ([]Scratch, error) {
+	conn, err := connectKeeper(ctx, server, application)
+	if err != nil {
+		return nil, err
+	}
+	defer closeQuietly(ctx, conn)
+	return listScratch(ctx, conn, server, application)
+}
+
+// connectKeeper connects to a database that scratch databases are made and
+// dropped from. Not template1: nobody could make a database meanwhile.
+func connectKeeper(ctx context.Context, server config.Target, application string) (*pgx.Conn, error) {
+	return ConnectAny(ctx, server, ConnOptions{Application: application, LockTimeout: scratchLockTimeout}, "postgres", server.Database)
+}
+
+// scratchLockTimeout bounds waiting for a lock of the server's catalogs.
+const scratchLockTimeout = 10 * time.Second
+
+func listScratch(ctx context.Context, conn *pgx.Conn, server config.Target, application string) ([]Scratch, error) {
+	rows, err := conn.Query(ctx, scratchSQL, scratchPrefix)
+	if err != nil {
+		return nil, fmt.Errorf("listing the scratch databases: %w", Cause(ctx, err))
+	}
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Scratch, error) {
+		var s Scratch
+		err := row.Scan(&s.oid, &s.Name, &s.Owner, &s.comment, &s.mayDrop, &s.Bytes, &s.Sessions)
+		return s, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing the scratch databases: %w", Cause(ctx, err))
+	}
+	for i := range all {
+		if err := all[i].judge(ctx, conn, server, application); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// judge finds out whose it is and whether it can go.
+func (s *Scratch) judge(ctx context.Context, conn *pgx.Conn, server config.Target, application string) error {
+	if !scratchName.MatchString(s.Name) {
+		s.Why = "clipperops gives no such name"
+		return nil
+	}
+	s.Run = strings.ToUpper(strings.TrimPrefix(s.Name, scratchPrefix))
+	if id, err := ulid.ParseStrict(s.Run); err == nil {
+		s.Created = id.Timestamp().UTC()
+	}
+	holders, err := lockHolders(ctx, conn, s.Name)
+	if err != nil {
+		return err
+	}
+	if len(holders) > 0 {
+		s.Holder = holders[0].who()
+	}
+	s.Ours = strings.HasPrefix(s.comment, scratchComment)
+	if !s.Ours && s.comment == "" && s.Holder == "" && s.Sessions == 0 {
+		// Killed between making it and marking it, perhaps.
+		if s.Ours, err = BareDatabase(ctx, conn, server, s.Name, application); err != nil {
+			s.Ours, s.Why = false, "it cannot be looked into: "+err.Error()
+			return ctx.Err()
+		}
+	}
+	switch {
+	case s.Holder != "":
+		s.Ours, s.Why = true, "in use by "+s.Holder
+	case !s.Ours:
+		s.Why = "it does not have clipperops' comment, and it is not empty"
+	case s.Sessions > 0:
+		s.Why = fmt.Sprintf("%d clients are connected to it", s.Sessions)
+	case !s.mayDrop:
+		s.Why = "it belongs to " + s.Owner + ", and this role may not drop it"
+	}
+	return nil
+}
+
+// lockHolders are the sessions that hold the lock of a scratch database, in
+// whatever database they sit.
+func lockHolders(ctx context.Context, conn *pgx.Conn, name string) ([]Holder, error) {
+	rows, err := conn.Query(ctx, `
+		SELECT l.pid, coalesce(a.usename::text, ''), coalesce(a.application_name, '')
+		  FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a USING (pid)
+		 WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted AND (l.classid::int8 << 32) | l.objid::int8 = $1
+		   AND l.pid <> pg_catalog.pg_backend_pid()`, scratchLockID(name))
+	if err != nil {
+		return nil, fmt.Errorf("asking who needs %s: %w", name, Cause(ctx, err))
+	}
+	holders, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Holder, error) {
+		var h Holder
+		err := row.Scan(&h.PID, &h.User, &h.Application)
+		return h, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("asking who needs %s: %w", name, Cause(ctx, err))
+	}
+	return holders, nil
+}
+
+// who is the holder in a few words.
+func (h Holder) who() string {
+	name := h.Application
+	if name == "" {
+		name = h.User
+	}
+	return strings.TrimSpace(fmt.Sprintf("%s (pid %d)", name, h.PID))
+}
+
+// lockScratch takes the lock of a scratch database on conn, and says whether it got it.
+func lockScratch(ctx context.Context, conn *pgx.Conn, name string) (bool, error) {
+	var got bool
+	err := conn.QueryRow(ctx, "SELECT pg_catalog.pg_try_advisory_lock($1)", scratchLockID(name)).Scan(&got)
+	return got, Cause(ctx, err)
+}
