@@ -157,6 +157,8 @@ type Outcome struct {
 	NoWayBack error
 	// Sizes are those of the target's tables, by Relation.String().
 	Sizes map[string]Size
+	// CloneSizes are those of the clone before the first pass, with Mode WithData.
+	CloneSizes map[string]Size
 	// Rates are what the clone's server does in a second; zero where nothing asked for it.
 	Rates Rates
 	Took  time.Duration

@@ -1,0 +1,215 @@
+package rehearsal
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/clipper/clipperops/internal/sqlscan"
+)
+
+// renaming is a name that running clients know and that is no more.
+type renaming struct {
+	// table is set, column as well when it is the column's name that changes.
+	table, column, to string
+}
+
+func renamings(c *command) []renaming {
+	var all []renaming
+	for _, action := range c.actions {
+		if !action.take("RENAME") || action.begins("CONSTRAINT") {
+			continue
+		}
+		r := renaming{table: c.target}
+		if !action.begins("TO") {
+			action.take("COLUMN")
+			r.column = action.name()
+		}
+		if action.take("TO") {
+			r.to = action.name()
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+func rename(c *command) string {
+	for _, r := range renamings(c) {
+		if r.column != "" {
+			return fmt.Sprintf("expand and contract: add column %s beside %s, write both, move the readers, then drop %[2]s", r.to, r.column)
+		}
+		return fmt.Sprintf("expand and contract: in the same file CREATE VIEW %s AS SELECT * FROM %s, until no client says the old name", r.table, r.to)
+	}
+	return ""
+}
+
+// renamedValue is the enum's type and its old value.
+func renamedValue(c *command) (enum, value string) {
+	p := c.phrase()
+	if !p.take("ALTER", "TYPE") {
+		return "", ""
+	}
+	enum = p.name()
+	if !p.take("RENAME", "VALUE") {
+		return "", ""
+	}
+	return enum, p.at(0).Text
+}
+
+func renameValue(c *command) string {
+	enum, old := renamedValue(c)
+	if old == "" {
+		return ""
+	}
+	p := c.phrase()
+	return fmt.Sprintf("ALTER TYPE %s ADD VALUE %s, in a file of its own; write the new value, change the rows in batches, and leave %s unused", enum, p[len(p)-1].Text, old)
+}
+
+func dropTable(c *command) string {
+	if p := c.phrase(); p.begins("DROP", "TABLE") {
+		return "first its foreign keys, each in a short file: ALTER TABLE … DROP CONSTRAINT …; archive the rows; then " + p.String()
+	}
+	return ""
+}
+
+func truncate(c *command) string {
+	p := c.phrase()
+	if !p.take("TRUNCATE") {
+		return ""
+	}
+	p.take("TABLE")
+	p.take("ONLY")
+	return fmt.Sprintf("DELETE FROM %s in batches, from outside the migrations; archive the rows first", p.name())
+}
+
+func setLogged(c *command) string {
+	for _, action := range c.actions {
+		if action.begins("SET", "LOGGED") || action.begins("SET", "UNLOGGED") {
+			return "there is none while the table is in use: plan a window"
+		}
+	}
+	return ""
+}
+
+func detachPartition(c *command) string {
+	for _, action := range c.actions {
+		if action.begins("DETACH", "PARTITION") && !action.has("CONCURRENTLY") && !action.has("FINALIZE") {
+			return c.phrase().String() + " CONCURRENTLY" + aloneInItsFile
+		}
+	}
+	return ""
+}
+
+func partitionOf(c *command) string {
+	p := c.phrase()
+	if !p.take("CREATE", "TABLE") {
+		return ""
+	}
+	p.take("IF", "NOT", "EXISTS")
+	partition := p.name()
+	if !p.take("PARTITION", "OF") {
+		return ""
+	}
+	parent := p.name()
+	bounds := "FOR VALUES …"
+	if i := p.index("FOR", "VALUES"); i >= 0 {
+		bounds = p[i:].String()
+	} else if i := p.index("DEFAULT"); i >= 0 {
+		bounds = "DEFAULT"
+	}
+	return fmt.Sprintf("CREATE TABLE %[1]s (LIKE %[2]s INCLUDING ALL); ALTER TABLE %[2]s ATTACH PARTITION %[1]s %[3]s", partition, parent, bounds)
+}
+
+func createTrigger(c *command) string {
+	p := c.phrase()
+	if !p.take("CREATE") {
+		return ""
+	}
+	p.take("OR", "REPLACE")
+	p.take("CONSTRAINT")
+	if !p.begins("TRIGGER") {
+		return ""
+	}
+	return "a short transaction: the trigger in a file without anything slow"
+}
+
+func writesBesideDDL(c *command) string {
+	if tables := writesIn(c.tokens); len(tables) > 0 && c.beside {
+		return fmt.Sprintf("the change of %s in a file of its own, without DDL, and in batches", strings.Join(tables, ", "))
+	}
+	return ""
+}
+
+func setLockTimeout(c *command) string {
+	p := c.phrase()
+	if !p.take("SET") {
+		return ""
+	}
+	p.takeAny("LOCAL", "SESSION")
+	if !strings.EqualFold(p.at(0).Name(), "lock_timeout") {
+		return ""
+	}
+	return "leave lock_timeout out of the file: clipperops waits briefly, gives way and tries again (--lock-timeout, --lock-retry-for)"
+}
+
+// writesIn are the tables, as they are named, whose rows UPDATE, DELETE or MERGE change,
+// also inside a DO block.
+func writesIn(tokens phrase) []string {
+	if len(tokens) == 0 || !isOneOf(tokens[0], "UPDATE", "DELETE", "MERGE", "INSERT", "WITH", "DO") {
+		return nil
+	}
+	tables := writesAnywhere(tokens)
+	if tokens.begins("DO") {
+		tables = append(tables, writesInBody(tokens)...)
+	}
+	return tables
+}
+
+func writesAnywhere(tokens phrase) []string {
+	var tables []string
+	for i := range tokens {
+		p := tokens[i:]
+		switch {
+		case p.take("DELETE", "FROM"), p.take("MERGE", "INTO"):
+		case p.begins("UPDATE") && (i == 0 || !isOneOf(tokens[i-1], "FOR", "DO", "KEY", "ON", "THEN", "OF", "OR", "BEFORE", "AFTER")):
+			p.take("UPDATE")
+		default:
+			continue
+		}
+		p.take("ONLY")
+		if p.begins("ON") || p.begins("SET") { // GRANT UPDATE ON, DO UPDATE SET
+			continue
+		}
+		if table := p.name(); table != "" {
+			tables = append(tables, table)
+		}
+	}
+	return tables
+}
+
+// writesInBody looks into the code of a DO block.
+func writesInBody(tokens phrase) []string {
+	var tables []string
+	for _, t := range tokens {
+		code, ok := t.Value()
+		if !ok {
+			continue
+		}
+		statements, err := sqlscan.Split(code)
+		if err != nil {
+			continue
+		}
+		for _, st := range statements {
+			tables = append(tables, writesAnywhere(st.Tokens)...)
+		}
+	}
+	return tables
+}
+
+func isOneOf(t sqlscan.Token, keywords ...string) bool {
+	for _, k := range keywords {
+		if t.Is(k) {
+			return true
+		}
+	}
+	return false
+}

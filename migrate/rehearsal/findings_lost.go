@@ -1,0 +1,152 @@
+package rehearsal
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/clipper/clipperops/internal/ops"
+	"github.com/clipper/clipperops/internal/pg"
+)
+
+// holdsData are the kinds of objects whose loss is a loss of data.
+var holdsData = []pg.Kind{pg.KindTable, pg.KindMaterializedView, pg.KindColumn}
+
+// known are the kinds of objects that programs know by name.
+var known = []pg.Kind{pg.KindTable, pg.KindView, pg.KindMaterializedView, pg.KindForeignTable, pg.KindColumn, pg.KindFunction, pg.KindProcedure, pg.KindSequence, pg.KindType, pg.KindEnum, pg.KindDomain, pg.KindSchema}
+
+// gone are the objects that were there before the plan and are not after it, those that
+// only have another name left out.
+func (o *Outcome) gone() []pg.Change {
+	there := o.Pass(There)
+	if o.Before == nil || there.After == nil {
+		return nil
+	}
+	renamed := o.renamedNames()
+	var all []pg.Change
+	for _, c := range pg.Diff(o.Before, there.After) {
+		if c.Op == pg.Removed && !slices.Contains(renamed, unquoted(c.Name)) {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// renamedNames are the names that the plan takes from objects: public.clips, public.clips.title.
+func (o *Outcome) renamedNames() []string {
+	var names []string
+	o.each(func(_ *File, s *Statement) {
+		for _, r := range renamings(readCommand(s)) {
+			for _, l := range s.Locks {
+				if !isNamed(l.Relation, r.table) {
+					continue
+				}
+				name := l.Relation.qualified()
+				if r.column != "" {
+					name += "." + folded(r.column)
+				}
+				names = append(names, name)
+			}
+		}
+	})
+	return names
+}
+
+// lost tells which objects and rows the plan takes away. Of a rollback that is what it is
+// for: its archive has them.
+func (o *Outcome) lost() ops.Result {
+	there := o.Pass(There)
+	var data, rest, fixes []string
+	note := func(line string, counts bool) {
+		if counts {
+			data = append(data, line)
+		} else {
+			rest = append(rest, line)
+		}
+	}
+	for _, c := range o.gone() {
+		note(o.goneSaid(c), slices.Contains(holdsData, c.Kind))
+	}
+	for _, line := range o.emptiedTables() {
+		note(line, true)
+	}
+	o.each(func(_ *File, s *Statement) {
+		c := readCommand(s)
+		for _, line := range []string{dropTable(c), dropColumn(c), truncate(c)} {
+			if line != "" {
+				fixes = append(fixes, "safe form: "+line)
+			}
+		}
+	})
+	all := distinct(append(slices.Clone(data), rest...))
+	facts := lines(all[:min(len(all), mostChanges)])
+	if more := len(all) - mostChanges; more > 0 {
+		facts = append(facts, said("and "+counted(more, "more object")))
+	}
+	switch {
+	case len(all) == 0 && there.Failure == nil:
+		return found("lost", ops.Pass("nothing is lost"))
+	case len(all) == 0:
+		return found("lost", ops.Pass("nothing is lost by the files that ran"))
+	case len(data) == 0:
+		return found("lost", ops.Pass("no rows are lost; "+counted(len(rest), "object")+" go: "+and(rest), facts...))
+	case !o.forward():
+		return found("lost", ops.Pass("lost by going back: "+and(distinct(data)), facts...))
+	}
+	fix := strings.Join(distinct(fixes), "\n")
+	if fix == "" {
+		fix = "see that nothing needs it any more, and archive it"
+	}
+	return found("lost", ops.Warn("lost for good: "+and(distinct(data)), fix, facts...))
+}
+
+// goneSaid names an object that goes, and the rows that go with it.
+func (o *Outcome) goneSaid(c pg.Change) string {
+	line := c.Key.String()
+	if c.Kind == pg.KindTable || c.Kind == pg.KindMaterializedView {
+		schema, name, _ := strings.Cut(unquoted(c.Name), ".")
+		line += o.inParentheses(Relation{Schema: schema, Name: name})
+	}
+	return line
+}
+
+// emptiedTables are tables that lose rows and may be there all the same: truncated, made
+// anew, or with rows deleted.
+func (o *Outcome) emptiedTables() []string {
+	var all []string
+	o.each(func(f *File, s *Statement) {
+		counted := map[string]bool{}
+		for _, r := range s.Rows {
+			if r.Deleted > 0 && !r.Relation.New && o.stillThere(r.Relation) {
+				counted[r.Relation.String()] = true
+				all = append(all, fmt.Sprintf("%s rows of %s", grouped(r.Deleted), r.Relation))
+			}
+		}
+		c := readCommand(s).phrase()
+		dropped := slices.DeleteFunc(slices.Clone(s.Dropped), func(r Relation) bool { return r.Kind != "table" && r.Kind != "materialized view" })
+		if c.begins("TRUNCATE") {
+			for _, l := range s.Locks {
+				if l.Mode >= AccessExclusive && l.Relation.Kind == "table" {
+					dropped = append(dropped, l.Relation)
+				}
+			}
+		}
+		for _, r := range dropped {
+			if size, known := o.Sizes[r.String()]; known && !r.New && size.rows() > 0 && !counted[r.String()] && o.stillThere(r) {
+				all = append(all, fmt.Sprintf("the rows of %s%s", r, o.inParentheses(r)))
+			}
+		}
+	})
+	return distinct(all)
+}
+
+// stillThere reports whether a table of that name stands after the plan.
+func (o *Outcome) stillThere(r Relation) bool {
+	there := o.Pass(There)
+	if there.After == nil {
+		return true
+	}
+	return slices.ContainsFunc(there.After.Objects, func(object pg.Object) bool {
+		return (object.Kind == pg.KindTable || object.Kind == pg.KindMaterializedView) && unquoted(object.Name) == r.qualified()
+	})
+}
