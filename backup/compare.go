@@ -22,9 +22,9 @@ func (e *differentError) Error() string {
 
 // compare counts the rows of every table and holds them, and the schema's
 // version, against the manifest.
-func (s *restoring) compare(ctx context.Context, r *Restored) error {
+func (l *loading) compare(ctx context.Context, r *Restored) error {
 	at := time.Now()
-	conn, err := pg.Connect(ctx, s.work, pg.ConnOptions{Application: s.o.Application, ReadOnly: true})
+	conn, err := pg.Connect(ctx, l.o.Into, pg.ConnOptions{Application: l.o.Application, ReadOnly: true})
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func (s *restoring) compare(ctx context.Context, r *Restored) error {
 	}
 	r.record("backup.rows", "the rows are those of the manifest", at,
 		ops.Pass(fmt.Sprintf("%d rows in %d tables, as in the dump's own snapshot", r.Manifest.Rows(), len(r.Tables))))
-	return s.compareVersion(ctx, conn, r)
+	return l.compareVersion(ctx, conn, r)
 }
 
 func rowsDiffer(differences []string) ops.Result {
@@ -96,7 +96,7 @@ func differences(tables []Comparison) []string {
 	return found
 }
 
-func (s *restoring) compareVersion(ctx context.Context, conn *pgx.Conn, r *Restored) error {
+func (l *loading) compareVersion(ctx context.Context, conn *pgx.Conn, r *Restored) error {
 	at := time.Now()
 	version, dirty, err := schemaVersion(ctx, conn)
 	if err != nil {

@@ -89,13 +89,8 @@ func (s *restoring) check(ctx context.Context, m *Manifest) error {
 	if s.server, err = pg.Describe(ctx, s.conn); err != nil {
 		return err
 	}
-	if s.server.VersionNum/10000 < m.ServerVersionNum/10000 {
-		return &ops.Failure{
-			Code:  ops.ExitRefused,
-			What:  fmt.Sprintf("the dump is of PostgreSQL %s, this server is %s", m.ServerVersion, s.server.Version),
-			State: []string{"nothing was touched"},
-			Next:  []string{fmt.Sprintf("restore into a server of version %d or newer", m.ServerVersionNum/10000)},
-		}
+	if err := tooOld(s.server, m); err != nil {
+		return err
 	}
 	if err := s.lock(ctx); err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/clipper/clipperops/internal/config"
@@ -84,34 +83,22 @@ func Restore(ctx context.Context, o RestoreOptions) (Restored, error) {
 		return Restored{}, err
 	}
 	started := time.Now()
-	r := Restored{Database: o.Into}
-	if !exists(o.File) {
-		return r, unusable("there is no file "+o.File, "clipperops backup list shows what there is")
-	}
-	m, err := ReadManifest(o.File)
+	l := &loading{o: LoadOptions{File: o.File, Programs: o.Programs, Application: o.Application, Progress: o.Progress}}
+	r, err := l.open(ctx)
+	r.Database = o.Into
 	if err != nil {
-		return r, o.noManifest(err)
-	}
-	r.Manifest = *m
-	checked := time.Now()
-	if err := verifyFile(ctx, o, m); err != nil {
 		return r, o.asFailure(ctx, err)
 	}
-	genuine := ops.Pass("sha256 " + m.SHA256)
-	if warning, fix := Exposure(filepath.Dir(o.File)); warning != "" {
-		genuine = ops.Warn("sha256 "+m.SHA256+", as the manifest says; but "+warning, fix)
-	}
-	r.record("backup.sha256", "the file is the one that was written", checked, genuine)
-
-	s, err := openServer(ctx, o, m)
+	s, err := openServer(ctx, o, &r.Manifest)
 	if err != nil {
 		return r, o.asFailure(ctx, err)
 	}
 	defer s.close(ctx)
-	if err := s.create(ctx, m.Locale); err != nil {
+	if err := s.create(ctx, r.Manifest.Locale); err != nil {
 		return r, o.asFailure(ctx, err)
 	}
-	err = s.fill(ctx, &r)
+	l.o.Into, l.major = s.work, s.server.Major()
+	err = l.fill(ctx, &r)
 	if err == nil {
 		err = s.publish(ctx)
 	}
@@ -120,22 +107,6 @@ func Restore(ctx context.Context, o RestoreOptions) (Restored, error) {
 	}
 	r.Took = time.Since(started)
 	return r, nil
-}
-
-// fill loads the dump into the new database and compares.
-func (s *restoring) fill(ctx context.Context, r *Restored) error {
-	at := time.Now()
-	warnings, err := s.load(ctx, &r.Manifest)
-	if err != nil {
-		return err
-	}
-	r.Warnings = warnings
-	loaded := ops.Pass(fmt.Sprintf("%d bytes of SQL in one transaction", r.Manifest.RawBytes))
-	if len(warnings) > 0 {
-		loaded = ops.Warn(fmt.Sprintf("psql warned %d times", len(warnings)), "read the warnings; the rows are compared all the same", ops.Fact{Name: "psql", Value: warnings[0]})
-	}
-	r.record("backup.restore", "psql takes the dump without an error", at, loaded)
-	return s.compare(ctx, r)
 }
 
 func (r *Restored) record(id, title string, since time.Time, result ops.Result) {

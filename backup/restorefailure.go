@@ -46,23 +46,30 @@ func (o RestoreOptions) asFailure(ctx context.Context, err error) error {
 }
 
 func (o RestoreOptions) failureOf(ctx context.Context, err error) *ops.Failure {
-	nothing := []string{"there is no database " + o.Into.Database + "; what was begun was dropped", "the backup file is as it was"}
 	var made *ops.Failure
-	switch {
-	case errors.Is(ctx.Err(), context.Canceled):
-		return &ops.Failure{Code: ops.ExitInterrupted, What: "interrupted while restoring", State: nothing, Next: []string{"run the same command again"}, Err: errors.Join(context.Canceled, err)}
-	case ctx.Err() != nil:
-		return &ops.Failure{What: "the time ran out while restoring", State: nothing, Next: []string{"run it again with a longer --timeout"}, Err: errors.Join(ctx.Err(), err)}
-	case errors.As(err, &made):
+	if errors.As(err, &made) && ctx.Err() == nil {
 		return made
 	}
-	f := &ops.Failure{What: "the restore failed: " + err.Error(), State: nothing, Next: []string{"run the same command again"}, Err: err}
+	return restoreFailure(ctx, err, LoadOptions{File: o.File, Into: o.Into},
+		[]string{"there is no database " + o.Into.Database + "; what was begun was dropped", "the backup file is as it was"})
+}
+
+// restoreFailure is the failure behind an error of restoring; state is what is
+// true afterwards.
+func restoreFailure(ctx context.Context, err error, o LoadOptions, state []string) *ops.Failure {
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return &ops.Failure{Code: ops.ExitInterrupted, What: "interrupted while restoring", State: state, Next: []string{"run the same command again"}, Err: errors.Join(context.Canceled, err)}
+	case ctx.Err() != nil:
+		return &ops.Failure{What: "the time ran out while restoring", State: state, Next: []string{"run it again with a longer --timeout"}, Err: errors.Join(ctx.Err(), err)}
+	}
+	f := &ops.Failure{What: "the restore failed: " + err.Error(), State: state, Next: []string{"run the same command again"}, Err: err}
 	o.explain(f, err)
 	return f
 }
 
 // explain puts into words what is known of the causes that matter.
-func (o RestoreOptions) explain(f *ops.Failure, err error) {
+func (o LoadOptions) explain(f *ops.Failure, err error) {
 	var damaged *pg.DamagedDump
 	var create *createError
 	var command *pg.CommandError
@@ -84,6 +91,9 @@ func (o RestoreOptions) explain(f *ops.Failure, err error) {
 		f.Code, f.What = ops.ExitRefused, "the backup holds a command of psql, which no dump does; it was not run"
 		f.Detail = psql.Messages
 		f.Next = []string{"find out who wrote " + o.File + ", and use another: clipperops backup list shows them"}
+	case pg.DiskFull(err):
+		f.What, f.Detail = "the disk of the server is full: no room for the restored database", []string{err.Error()}
+		f.Next = []string{"free some space there, then run the same command again"}
 	case errors.As(err, &psql):
 		f.What, f.Detail = psql.Error(), psql.Messages
 		if role := psql.MissingRole(); role != "" {
@@ -113,14 +123,14 @@ func (e *createError) next(user string) []string {
 }
 
 // noManifest refuses a dump that nothing can be compared with.
-func (o RestoreOptions) noManifest(err error) error {
+func noManifest(file string, err error) error {
 	f := &ops.Failure{
-		Code: ops.ExitRefused, What: "no manifest for " + o.File + ": it cannot be verified",
+		Code: ops.ExitRefused, What: "no manifest for " + file + ": it cannot be verified",
 		Detail: []string{err.Error()}, State: []string{"nothing was touched"},
-		Next: []string{"to restore it all the same: " + byHand(o.File)}, Err: err,
+		Next: []string{"to restore it all the same: " + byHand(file)}, Err: err,
 	}
-	if exists(ManifestPath(o.File)) {
-		f.What = "the manifest of " + o.File + " cannot be read"
+	if exists(ManifestPath(file)) {
+		f.What = "the manifest of " + file + " cannot be read"
 	}
 	return f
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // verifyFile reads the whole file and compares it with the manifest.
-func verifyFile(ctx context.Context, o RestoreOptions, m *Manifest) error {
+func verifyFile(ctx context.Context, o LoadOptions, m *Manifest) error {
 	f, err := os.Open(o.File)
 	if err != nil {
 		return err
@@ -38,7 +38,7 @@ func verifyFile(ctx context.Context, o RestoreOptions, m *Manifest) error {
 }
 
 // watched reads a file, telling how far, until ctx is done.
-func (o RestoreOptions) watched(ctx context.Context, r io.Reader, label string, total int64) io.Reader {
+func (o LoadOptions) watched(ctx context.Context, r io.Reader, label string, total int64) io.Reader {
 	return &watchedReader{ctx: ctx, r: r, report: &reporter{report: o.Progress}, p: ops.Progress{Label: label, Total: total, Unit: ops.UnitBytes}}
 }
 

@@ -68,12 +68,12 @@ func BareDatabase(ctx context.Context, conn *pgx.Conn, t config.Target, name, ap
 		return false, err
 	}
 	defer closeQuietly(ctx, inside)
-	return isEmpty(ctx, inside)
+	return IsEmpty(ctx, inside)
 }
 
-// isEmpty reports whether there is nothing in the database of conn that initdb
+// IsEmpty reports whether there is nothing in the database of conn that initdb
 // did not make: what came later has higher numbers.
-func isEmpty(ctx context.Context, conn *pgx.Conn) (bool, error) {
+func IsEmpty(ctx context.Context, conn *pgx.Conn) (bool, error) {
 	var empty bool
 	err := conn.QueryRow(ctx, `
 		SELECT NOT EXISTS (SELECT oid FROM pg_catalog.pg_class WHERE oid >= 16384
