@@ -12,9 +12,12 @@ import (
 
 // activity is what the server says a session is doing.
 type activity struct {
-	// waits is set while it waits for a lock; on is what the lock is on.
-	waits bool
-	on    string
+	// waits is set while it waits for a lock; on is what the lock is on, lock tells one
+	// such wait from another, and waited is how long it has lasted, as far as the
+	// server says: before PostgreSQL 14 it does not.
+	waits    bool
+	on, lock string
+	waited   time.Duration
 	// wait is what else it waits for, e.g. "IO DataFileRead".
 	wait string
 	// phase, done and total are those of an index build.
@@ -34,14 +37,16 @@ SELECT coalesce(a.wait_event_type, ''), coalesce(a.wait_event, ''), coalesce(p.p
   LEFT JOIN pg_catalog.pg_stat_progress_create_index p ON p.pid = a.pid
  WHERE a.pid = $1::int`
 
+// waitedForSQL asks for waitstart by way of jsonb: servers before 14 have none.
 const waitedForSQL = `
 SELECT coalesce(string_agg(DISTINCT coalesce(n.nspname || '.' || c.relname,
            CASE locktype WHEN 'virtualxid' THEN 'a transaction that began earlier' WHEN 'transactionid' THEN 'a row'
-                         WHEN 'tuple' THEN 'a row' ELSE locktype END), ', '), 'something')
-  FROM pg_catalog.pg_locks l
+                         WHEN 'tuple' THEN 'a row' ELSE locktype END), ', '), ''),
+       coalesce(min(concat_ws(' ', locktype, database, relation, page, tuple, l.virtualxid, transactionid, classid, objid, objsubid, mode, since)), ''),
+       coalesce(max(extract(epoch FROM clock_timestamp() - since)), 0)::float8
+  FROM (SELECT *, (to_jsonb(held)->>'waitstart')::timestamptz AS since FROM pg_catalog.pg_locks held WHERE pid = $1::int AND NOT granted) l
   LEFT JOIN pg_catalog.pg_class c ON c.oid = l.relation
-  LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE l.pid = $1::int AND NOT l.granted`
+  LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace`
 
 func askActivity(ctx context.Context, conn *pgx.Conn, pid uint32) (activity, error) {
 	var now activity
@@ -50,12 +55,14 @@ func askActivity(ctx context.Context, conn *pgx.Conn, pid uint32) (activity, err
 	if err != nil {
 		return now, err
 	}
-	now.waits = kind == "Lock"
 	if kind != "" && kind != "Client" {
 		now.wait = kind + " " + event
 	}
-	if now.waits {
-		err = conn.QueryRow(ctx, waitedForSQL, int32(pid)).Scan(&now.on)
+	if kind == "Lock" {
+		var seconds float64
+		err = conn.QueryRow(ctx, waitedForSQL, int32(pid)).Scan(&now.on, &now.lock, &seconds)
+		now.waits = now.lock != "" // it may have got it since
+		now.waited = time.Duration(seconds * float64(time.Second))
 	}
 	return now, err
 }
@@ -66,7 +73,7 @@ func (a activity) describe(job *observed) string {
 	if job.statement >= 0 {
 		text += fmt.Sprintf(" statement %d of %d", job.statement+1, len(job.file.Statements))
 	}
-	text += " runs for " + roughly(time.Since(job.started))
+	text += " runs for " + job.soFar()
 	if a.phase != "" {
 		text += ": " + a.phase
 		if a.total > 0 {

@@ -46,7 +46,7 @@ type AppliedFile struct {
 // connection after the fact.
 func Apply(ctx context.Context, t config.Target, p *Plan, b Backup, r Rehearsal, o ApplyOptions) (*Applied, error) {
 	o.complete()
-	e := &engine{target: t, plan: p, o: o, applied: &Applied{State: State{Version: p.From}}}
+	e := &engine{target: t, plan: p, o: o, expected: r.Expected, applied: &Applied{State: State{Version: p.From}}}
 	if err := permitted(p, b, r); err != nil {
 		return e.applied, err
 	}
@@ -71,6 +71,8 @@ type engine struct {
 	plan    *Plan
 	o       ApplyOptions
 	applied *Applied
+	// expected is what the rehearsal makes us expect.
+	expected []Expected
 
 	conn *pgx.Conn
 	// began tells our session from a later one with the same process id.

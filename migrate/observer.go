@@ -3,7 +3,6 @@ package migrate
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -17,6 +16,10 @@ const (
 	// is more often when lock_timeout would strike between two questions.
 	observeEvery = 250 * time.Millisecond
 	observeLeast = 20 * time.Millisecond
+	// waitEvery is how often it is asked while the statement waits for a lock, or
+	// more often, to give way in time.
+	waitEvery = 50 * time.Millisecond
+	waitLeast = 10 * time.Millisecond
 	// tellEvery is how often a running file is reported.
 	tellEvery = time.Second
 	// observeLimit bounds one question.
@@ -28,7 +31,8 @@ const (
 var errWaitsForUs = errors.New("it waits for a session that waits for the migration lock held here")
 
 // observer looks at our session from another one while a statement runs: who
-// blocks it, which nobody can tell once lock_timeout has struck, and how far it is.
+// blocks it, which nobody can tell once lock_timeout has struck, how long it has
+// waited in all, and how far it is.
 type observer struct {
 	e    *engine
 	stop context.CancelFunc
@@ -36,45 +40,34 @@ type observer struct {
 
 	mu  sync.Mutex
 	job *observed
+	// ended is for Applied; said is what was told already.
+	ended []pg.Holder
+	said  map[string]bool
 
 	conn *pgx.Conn // of the observer's own goroutine
-	mute bool      // it could not connect; that is said once
-}
-
-// observed is what is being looked at.
-type observed struct {
-	file               File
-	statement, attempt int
-	pid                uint32
-	// locks are the migration locks, for the session may wait for who waits for them.
-	locks         []int64
-	started, told time.Time
-	phase         string
-	abandon       context.CancelCauseFunc
-	seen          sighting
-}
-
-// sighting is what was seen last.
-type sighting struct {
-	blockers []pg.Holder
-	// on is what the lock is on, e.g. "public.users".
-	on string
 }
 
 func newObserver(ctx context.Context, e *engine) *observer {
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
-	o := &observer{e: e, stop: stop, done: make(chan struct{})}
+	o := &observer{e: e, stop: stop, done: make(chan struct{}), said: map[string]bool{}}
 	go o.loop(watching)
 	return o
 }
 
+// close ends it; who was ended is in applied then.
 func (o *observer) close() {
 	o.stop()
 	<-o.done
+	o.e.applied.Ended = append(o.e.applied.Ended, o.ended...)
 }
 
+// interval is how often to look at a statement, pace how often at one that waits.
 func (o *observer) interval() time.Duration {
 	return max(min(observeEvery, o.e.o.LockTimeout/5), observeLeast)
+}
+
+func (o *observer) pace() time.Duration {
+	return max(min(waitEvery, o.e.o.LockTimeout/20), waitLeast)
 }
 
 // over begins to look at the engine's session; the function it returns ends that
@@ -82,8 +75,12 @@ func (o *observer) interval() time.Duration {
 func (o *observer) over(f File, statement, attempt int, abandon context.CancelCauseFunc) func() sighting {
 	now := time.Now()
 	job := &observed{
-		file: f, statement: statement, attempt: attempt, pid: o.e.conn.PgConn().PID(),
-		started: now, told: now, abandon: abandon,
+		file: f, statement: statement, attempt: attempt, pid: o.e.conn.PgConn().PID(), began: o.e.began,
+		patience: f.patience(statement, o.e.o.LockTimeout), expected: o.e.expects(f, statement),
+		started: now, told: now, next: now.Add(o.interval()), abandon: abandon,
+	}
+	if attempt > 1 { // somebody was in the way, and may be still
+		job.next = now.Add(o.pace())
 	}
 	if abandon != nil && o.e.o.LockLost != nil { // the lock is held for us
 		ids := pg.MigrateLockIDs(o.e.target.Database, o.e.applied.State.Schema, VersionTable)
@@ -96,6 +93,7 @@ func (o *observer) over(f File, statement, attempt int, abandon context.CancelCa
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		o.job = nil
+		job.seen.waited = job.waits.total(time.Now())
 		return job.seen
 	}
 }
@@ -103,7 +101,7 @@ func (o *observer) over(f File, statement, attempt int, abandon context.CancelCa
 func (o *observer) loop(ctx context.Context) {
 	defer close(o.done)
 	defer func() { closeConn(ctx, o.conn) }()
-	ticker := time.NewTicker(o.interval())
+	ticker := time.NewTicker(o.pace())
 	defer ticker.Stop()
 	for {
 		select {
@@ -115,40 +113,69 @@ func (o *observer) loop(ctx context.Context) {
 		job := o.job
 		o.mu.Unlock()
 		// Most files are over before there is anything to see.
-		if job != nil && time.Since(job.started) >= o.interval() {
-			o.look(ctx, job)
+		if job != nil && !time.Now().Before(job.next) {
+			job.next = time.Now().Add(o.look(ctx, job))
 		}
 	}
 }
 
-// look asks once, and tells.
-func (o *observer) look(ctx context.Context, job *observed) {
+// look asks once, tells, and does what has to be done about it. It returns how long
+// until the next look.
+func (o *observer) look(ctx context.Context, job *observed) time.Duration {
 	limited, cancel := context.WithTimeout(ctx, observeLimit)
 	defer cancel()
 	if !o.connected(limited) {
-		return
+		return o.interval()
 	}
 	now, err := askActivity(limited, o.conn, job.pid)
 	if err != nil {
-		return // the next question may be answered
+		return o.interval() // the next question may be answered
 	}
+	at := time.Now()
+	fresh := now.waits && (now.lock != job.waits.lock || at.Sub(job.asked) >= o.interval())
 	var trapped bool
-	if now.waits {
+	if fresh { // not each time: the server stops the lock table while it answers
+		job.asked = at
 		now.blockers, err = pg.Blockers(limited, o.conn, job.pid)
 		if err != nil {
-			return
+			return o.pace()
 		}
 		trapped = job.locks != nil && o.trapped(limited, job.locks, now.blockers)
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.job != job {
-		return // over meanwhile
+		return 0 // over meanwhile
 	}
-	o.tell(job, now)
-	if trapped {
+	job.waits.see(at, now)
+	if !now.waits || fresh {
+		o.tell(job, now)
+	}
+	switch {
+	case trapped:
 		job.abandon(errWaitsForUs)
+	case now.waits:
+		o.endIdle(limited, job, now.blockers)
+		o.giveWay(limited, job)
+		return o.pace()
 	}
+	return o.interval()
+}
+
+// giveWaySQL cancels what still waits, and nothing else.
+const giveWaySQL = `
+SELECT pg_catalog.pg_cancel_backend(pid) FROM pg_catalog.pg_stat_activity
+ WHERE pid = $1::int AND ` + beganSQL + ` = $2 AND wait_event_type = 'Lock'`
+
+// giveWay ends a statement whose waits together are longer than one of them may be;
+// o.mu is held, so that the statement is the one that was looked at.
+func (o *observer) giveWay(ctx context.Context, job *observed) {
+	if job.seen.stopped || !job.waits.tooMuch(time.Now(), job.patience) {
+		return
+	}
+	var sent bool
+	err := o.conn.QueryRow(ctx, giveWaySQL, int32(job.pid), job.began).Scan(&sent)
+	job.seen.stopped = err == nil && sent // else lock_timeout will end it
 }
 
 // trapped reports whether a blocker waits for the migration lock.
@@ -162,29 +189,6 @@ func (o *observer) trapped(ctx context.Context, locks []int64, blockers []pg.Hol
 	})
 }
 
-// tell emits what is new; o.mu is held, so that nothing is told of a statement
-// that is over.
-func (o *observer) tell(job *observed, now activity) {
-	event := Event{File: job.file, Statement: job.statement, Attempt: job.attempt, Took: time.Since(job.started)}
-	if now.waits && len(now.blockers) > 0 {
-		isNew := !slices.EqualFunc(job.seen.blockers, now.blockers, func(a, b pg.Holder) bool { return a.PID == b.PID })
-		job.seen = sighting{blockers: now.blockers, on: now.on}
-		if isNew {
-			event.Kind, event.Blockers = Waiting, now.blockers
-			event.Text = fmt.Sprintf("%s waits for a lock on %s held by %s", job.file.ID(), now.on, nameHolders(now.blockers))
-			o.e.emit(event)
-		}
-		return
-	}
-	if time.Since(job.told) < tellEvery && now.phase == job.phase {
-		return
-	}
-	job.told, job.phase = time.Now(), now.phase
-	event.Kind, event.Phase, event.Done, event.Total = Running, now.phase, now.done, now.total
-	event.Text = now.describe(job)
-	o.e.emit(event)
-}
-
 func (o *observer) connected(ctx context.Context) bool {
 	if o.conn != nil && !o.conn.IsClosed() {
 		return true
@@ -193,13 +197,10 @@ func (o *observer) connected(ctx context.Context) bool {
 		Application: o.e.o.Application, StatementTimeout: observeLimit, ReadOnly: true,
 	})
 	if err != nil {
-		if !o.mute && ctx.Err() == nil {
-			o.mute = true
+		if ctx.Err() == nil {
 			o.mu.Lock()
 			defer o.mu.Unlock()
-			if o.job != nil {
-				o.e.emit(Event{Kind: Note, File: o.job.file, Statement: -1, Text: "who blocks a file cannot be seen: " + err.Error()})
-			}
+			o.once("who blocks a file cannot be seen", err.Error())
 		}
 		return false
 	}

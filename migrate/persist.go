@@ -31,13 +31,18 @@ type verdict struct {
 // its locks for as long as the options say.
 func (e *engine) persist(ctx context.Context, tx transaction) result {
 	var r result
+	var seen sighting
 	var until time.Time
 	for {
 		r.attempts++
 		stop := e.watch.over(tx.file, -1, r.attempts, nil)
 		r.last, r.err = e.run(ctx, tx)
-		seen := stop()
-		r.blockers = seen.blockers
+		now := stop()
+		r.err = now.gaveWay(r.err)
+		r.blockers, seen = now.blockers, now.orElse(seen)
+		if r.err != nil && e.givesWay(r.err) {
+			r.blockers = seen.blockers
+		}
 		if r.err == nil || !e.givesWay(r.err) || ctx.Err() != nil {
 			return r
 		}

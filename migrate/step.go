@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
-
-	"github.com/clipper/clipperops/internal/sqlscan"
 )
 
 // step runs the i-th statement until it is done, fails for good, or has not got its
@@ -16,7 +13,12 @@ func (w *stepwise) step(ctx context.Context, i int) error {
 	index := concurrentIndex(w.file.Statements[i])
 	w.index = index
 	if w.file.sessionStatement(i) {
+		started := time.Now()
 		_, err := simple(ctx, w.conn, w.file.Statements[i].Command)
+		w.took = time.Since(started)
+		if err == nil {
+			err = w.afterStatement(ctx, i)
+		}
 		if err != nil {
 			return w.stopped(ctx, w.failure(i, result{err: err, attempts: 1}))
 		}
@@ -37,6 +39,9 @@ func (w *stepwise) step(ctx context.Context, i int) error {
 		return w.stopped(ctx, w.failure(i, r))
 	}
 	w.finished(ctx, i)
+	if err := w.afterStatement(ctx, i); err != nil {
+		return w.stopped(ctx, failure{file: w.file, err: err, attempt: attempt{statement: -1}})
+	}
 	w.emit(Event{
 		Kind: StatementDone, File: w.file, Attempt: r.attempts, Statement: i, Took: time.Since(started),
 		Text: fmt.Sprintf("%s statement %d of %d done", w.file.ID(), i+1, len(w.file.Statements)),
@@ -64,12 +69,17 @@ func (w *stepwise) failure(i int, r result) failure {
 // attempt left behind is taken away before the next.
 func (w *stepwise) attempts(ctx context.Context, i int, index *indexStatement) result {
 	var r result
+	var seen sighting
 	var until time.Time
 	for {
 		r.attempts++
 		w.mark(ctx, i, StatementStarted)
-		seen, err := w.once(ctx, i, r.attempts, index)
-		r.err, r.blockers = err, seen.blockers
+		now, err := w.once(ctx, i, r.attempts, index)
+		seen = now.orElse(seen)
+		r.err, r.blockers = err, now.blockers
+		if w.givesWay(err) {
+			r.blockers = seen.blockers
+		}
 		if err == nil {
 			return r
 		}
@@ -96,8 +106,9 @@ func (w *stepwise) once(ctx context.Context, i, attempt int, index *indexStateme
 	running, abandon := context.WithCancelCause(ctx)
 	defer abandon(nil)
 	stop := w.watch.over(w.file, i, attempt, abandon)
-	_, err := simple(running, w.conn, w.file.Statements[i].Command)
+	err := w.sent(running, i)
 	seen := stop()
+	err = seen.gaveWay(err)
 	if cause := context.Cause(running); err != nil && ctx.Err() == nil && errors.Is(cause, errWaitsForUs) {
 		err = errWaitsForUs
 	}
@@ -133,7 +144,7 @@ func (w *stepwise) outcome(ctx context.Context, index *indexStatement, err error
 // stops those who come after it, and gets no more than LockTimeout. A file that sets
 // lock_timeout itself has its way.
 func (w *stepwise) readyFor(ctx context.Context, index *indexStatement) error {
-	if !w.setsLockTimeout() {
+	if !w.file.setsLockTimeout() {
 		patience := w.o.LockTimeout
 		if index != nil {
 			patience = max(w.o.RetryFor, w.o.LockTimeout)
@@ -146,10 +157,4 @@ func (w *stepwise) readyFor(ctx context.Context, index *indexStatement) error {
 		return nil
 	}
 	return w.lookAround(ctx, index)
-}
-
-func (w *stepwise) setsLockTimeout() bool {
-	return slices.ContainsFunc(w.file.Statements, func(st sqlscan.Statement) bool {
-		return st.Begins("SET") && hasName(st, "lock_timeout")
-	})
 }

@@ -19,7 +19,7 @@ SELECT b.pid, coalesce(a.usename, ''), coalesce(a.application_name, ''),
        coalesce(host(a.client_addr), CASE WHEN a.backend_start IS NOT NULL THEN 'local' ELSE '' END),
        coalesce(a.datname, ''), coalesce(a.state, ''),
        CASE WHEN a.state = 'active' THEN a.query_start ELSE a.state_change END,
-       a.xact_start, coalesce(left(a.query, 200), ''),
+       a.backend_start, a.xact_start, coalesce(left(a.query, 200), ''),
        coalesce((SELECT string_agg(DISTINCT upper(regexp_replace(regexp_replace(l.mode, 'Lock$', ''), '([a-z])([A-Z])', '\1 \2', 'g'))
                           || coalesce(' on ' || n.nspname || '.' || c.relname, ' on ' || l.locktype), ', ')
                    FROM pg_catalog.pg_locks l
@@ -43,9 +43,9 @@ func Blockers(ctx context.Context, conn *pgx.Conn, pid uint32) ([]Holder, error)
 	}
 	blockers, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Holder, error) {
 		var h Holder
-		var since, transaction *time.Time
-		err := row.Scan(&h.PID, &h.User, &h.Application, &h.Address, &h.Database, &h.State, &since, &transaction, &h.Query, &h.What)
-		h.Since, h.Transaction = moment(since), moment(transaction)
+		var since, began, transaction *time.Time
+		err := row.Scan(&h.PID, &h.User, &h.Application, &h.Address, &h.Database, &h.State, &since, &began, &transaction, &h.Query, &h.What)
+		h.Since, h.Began, h.Transaction = moment(since), moment(began), moment(transaction)
 		return h, err
 	})
 	if err != nil {

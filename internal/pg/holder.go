@@ -25,6 +25,8 @@ type Holder struct {
 	// tell: for an advisory lock when the session began, for a blocker when it
 	// entered its present state.
 	Since time.Time
+	// Began is when the session did: with it a process id names one session for good.
+	Began time.Time
 	// Transaction is when its transaction began, zero when it has none.
 	Transaction time.Time
 	// Query is what it runs now or, when idle, ran last.
@@ -100,7 +102,7 @@ func advisory(ctx context.Context, conn *pgx.Conn, granted bool, ids []int64) ([
 		var since, transaction *time.Time
 		var held []int64
 		err := row.Scan(&h.PID, &h.User, &h.Application, &h.Address, &h.Database, &h.State, &since, &transaction, &h.Query, &held)
-		h.Since, h.Transaction, h.What = moment(since), moment(transaction), lockName(held)
+		h.Since, h.Began, h.Transaction, h.What = moment(since), moment(since), moment(transaction), lockName(held)
 		return h, err
 	})
 	if err != nil {
