@@ -40,6 +40,8 @@ type Rehearsal struct {
 	// MayBeOff allows production to go without, for a reason. Only clipperops.yaml
 	// can say so.
 	MayBeOff bool
+	// Source is where Mode comes from, as in Setting.
+	Source string
 }
 
 // The settings of a rehearsal by their yaml key.
@@ -84,6 +86,7 @@ func (l *loader) resolveRehearsal() {
 	l.fill(keyRehearseOn, string(place), sourceDefault)
 	r := &l.config.Rehearsal
 	r.Mode, r.Place = RehearsalMode(l.text(keyRehearseMode)), RehearsalPlace(l.text(keyRehearseOn))
+	r.Source = l.settled[keyRehearseMode].source
 	r.MayBeOff = l.text(keyRehearseMayOff) == "true"
 	if on := l.settled[keyRehearseOn]; strings.Contains(on.text, "://") && on.complaint == "" {
 		r.Place = RehearseOnURL

@@ -44,7 +44,7 @@ func TestRehearsalSources(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (Rehearsal{Mode: RehearseData, Place: RehearseOnSame, MayBeOff: true}); fmt.Sprint(c.Rehearsal) != fmt.Sprint(want) {
+	if want := (Rehearsal{Mode: RehearseData, Place: RehearseOnSame, MayBeOff: true, Source: "clipperops.yaml (line 3)"}); fmt.Sprint(c.Rehearsal) != fmt.Sprint(want) {
 		t.Errorf("clipperops.yaml gives %+v, want %+v", c.Rehearsal, want)
 	}
 	s.Environ = append(s.Environ, "REHEARSE_ON=local")

@@ -144,7 +144,7 @@ func (m *making) prepare(ctx context.Context) error {
 }
 
 func (m *making) grantStatements(name string) []string {
-	if m.source.grants == nil {
+	if len(m.source.grants) == 0 { // nothing was ever granted: the server's defaults are in force
 		return nil
 	}
 	statements := []string{"REVOKE ALL ON DATABASE " + name + " FROM PUBLIC, " + pgx.Identifier{m.owner()}.Sanitize()}

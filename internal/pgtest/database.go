@@ -47,8 +47,8 @@ func Empty() Option {
 	return func(w *wanted) { *w = wanted{role: w.role} }
 }
 
-// AsRole hands the database and all in it to a new role that is no superuser,
-// and returns the target as that role.
+// AsRole hands the database and all in it to a new role that is no superuser but may
+// create databases, as an operator's role should, and returns the target as that role.
 func AsRole() Option {
 	return func(w *wanted) { w.role = true }
 }
@@ -65,7 +65,7 @@ func New(t testing.TB, opts ...Option) config.Target {
 	target := server.WithDatabase(name("db"))
 	role := server
 	if w.role { // before the database, so that it is dropped after it
-		role = NewRole(t, "")
+		role = NewRole(t, "CREATEDB")
 	}
 	template := "template0"
 	if w.clipper && w.users == clipperUsers {
