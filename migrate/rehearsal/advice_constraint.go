@@ -119,16 +119,16 @@ func addUnique(c *command) string {
 			kind, suffix = "PRIMARY KEY", "_pkey"
 			k, ok = constraintOf(action, "PRIMARY", "KEY")
 		}
-		if !ok || k.body.has("USING", "INDEX") {
+		switch {
+		case !ok, k.body.has("USING", "INDEX"):
 			continue
+		case c.partitioned:
+			return "there is none for a partitioned table in use: plan a window"
 		}
 		columns := []string{plain(k.column)}
-		list := "(" + k.column + ")"
+		list, behind := "("+k.column+")", ""
 		if k.column == "" {
-			rest := k.body[strings.Count(kind, " ")+1:]
-			rest.take("NULLS", "NOT", "DISTINCT")
-			parenthesis := rest.parenthesis()
-			columns, list = names(parenthesis), parenthesis.String()
+			columns, list, behind = keyOf(k.body[strings.Count(kind, " ")+1:])
 		}
 		name := k.name
 		switch {
@@ -138,14 +138,36 @@ func addUnique(c *command) string {
 		default:
 			name = plain(c.target) + suffix
 		}
-		safe := fmt.Sprintf("CREATE UNIQUE INDEX CONCURRENTLY %[1]s ON %[2]s %[3]s, alone in its file; then ALTER TABLE %[2]s ADD CONSTRAINT %[1]s %[4]s USING INDEX %[1]s",
-			name, c.target, list, kind)
+		safe := fmt.Sprintf("CREATE UNIQUE INDEX CONCURRENTLY %[1]s ON %[2]s %[3]s, alone in its file; then ALTER TABLE %[2]s ADD CONSTRAINT %[1]s %[4]s USING INDEX %[1]s%[5]s",
+			name, c.target, list, kind, behind)
 		if k.column != "" {
 			safe = "the column without it; then " + safe
 		}
 		return safe
 	}
 	return ""
+}
+
+// keyOf takes apart what stands behind UNIQUE or PRIMARY KEY: the columns, what an index
+// on them is called with, and what stays with the constraint.
+func keyOf(p phrase) (columns []string, index, behind string) {
+	var nulls string
+	if p.take("NULLS", "NOT", "DISTINCT") {
+		nulls = " NULLS NOT DISTINCT"
+	}
+	p.take("NULLS", "DISTINCT")
+	list := p.parenthesis()
+	columns, index = names(list), list.String()
+	if p.take("INCLUDE") {
+		index += " INCLUDE " + p.parenthesis().String()
+	}
+	if p.take("WITH") {
+		nulls += " WITH " + p.parenthesis().String()
+	}
+	if len(p) > 0 {
+		behind = " " + p.String()
+	}
+	return columns, index + nulls, behind
 }
 
 func addExclude(c *command) string {

@@ -170,7 +170,7 @@ func writesAnywhere(tokens phrase) []string {
 		p := tokens[i:]
 		switch {
 		case p.take("DELETE", "FROM"), p.take("MERGE", "INTO"):
-		case p.begins("UPDATE") && (i == 0 || !isOneOf(tokens[i-1], "FOR", "DO", "KEY", "ON", "THEN", "OF", "OR", "BEFORE", "AFTER")):
+		case p.begins("UPDATE") && (i == 0 || !isOneOf(tokens[i-1], "FOR", "DO", "KEY", "ON", "OF", "OR", "BEFORE", "AFTER")):
 			p.take("UPDATE")
 		default:
 			continue

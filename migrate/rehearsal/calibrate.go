@@ -101,4 +101,3 @@ func uncalibrated(ctx context.Context, err error) error {
 		Next:   []string{"run the same command again"}, Err: err,
 	}
 }
-
