@@ -94,4 +94,3 @@ func TestCloneOfTheReleaseIsTheSameInEveryObject(t *testing.T) {
 		t.Error("the clone is still there")
 	}
 }
-
