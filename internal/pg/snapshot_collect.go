@@ -70,7 +70,7 @@ func (c *collection) add(row [][]byte) error {
 	}
 	key := Key{Kind(row[columnKind]), name}
 	c.keys[at] = key
-	c.objects = append(c.objects, Object{Key: key, Position: int(numbers[columnPosition]), Definition: definition})
+	c.objects = append(c.objects, Object{Key: key, Position: int(numbers[columnPosition]), Definition: canonical(key.Kind, definition)})
 	c.parents = append(c.parents, address{object: numbers[columnParent]})
 	if owner := string(row[columnOwner]); owner != "" {
 		c.attached = append(c.attached, attachment{to: at, kind: KindOwner, definition: owner})
