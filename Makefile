@@ -34,7 +34,7 @@ lint: ## gofumpt, go vet, staticcheck, the import graph
 	@$(STATICCHECK) ./...
 	@$(GO) test -count=1 -run '^TestImports' .
 
-bench: postgres build ## speed against golang-migrate and psql, side by side; never part of the tests
+bench: postgres build ## speed and stalls against golang-migrate and psql, side by side; never part of the tests
 	@$(GO) run ./internal/pgtest/withpg -- $(GO) run ./migrate/enginebench -startup $(BIN)
 
 fuzz: ## run every fuzz target for FUZZTIME (default 20s) each

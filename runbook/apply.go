@@ -27,6 +27,9 @@ func (f *flow) applyOptions(s *ops.Step, locks LockPatience) migrate.ApplyOption
 	o := migrate.ApplyOptions{
 		LockTimeout: locks.Timeout,
 		RetryFor:    locks.RetryFor,
+
+		CancelIdleBlockers: locks.CancelIdle,
+
 		Application: f.application(f.run.Command),
 		LockLost:    f.lock.Lost(),
 		OnEvent:     func(e migrate.Event) { showApplying(s, e) },
@@ -64,6 +67,9 @@ func showApplying(s *ops.Step, e migrate.Event) {
 func recordNotes(s *ops.Step, applied *migrate.Applied) {
 	if applied == nil {
 		return
+	}
+	for _, h := range applied.Ended {
+		s.Record(finding("apply.ended", ops.Warn("ended a session that was idle in transaction and in the way: "+h.String(), "find out why it left a transaction open")))
 	}
 	for _, note := range applied.Notes {
 		s.Record(finding("apply.note", ops.Warn(note, "")))

@@ -16,11 +16,14 @@ type LockPatience struct {
 	Timeout time.Duration
 	// RetryFor is how long tries are repeated; zero means the engine's default.
 	RetryFor time.Duration
+	// CancelIdle ends sessions in the way that have been idle in transaction that
+	// long; zero ends none.
+	CancelIdle time.Duration
 }
 
 // MigrateOptions says how to take the database forward.
 type MigrateOptions struct {
-	// DryRun shows the plan and stops.
+	// DryRun shows the plan, rehearses it where a clone can be had, and stops.
 	DryRun bool
 	// SQL shows the SQL of the plan as well.
 	SQL bool
@@ -28,11 +31,12 @@ type MigrateOptions struct {
 	Target *uint64
 	// SkipBackup and SkipValidation leave these steps out; the report says so.
 	SkipBackup, SkipValidation bool
+	Rehearse                   RehearseOptions
 	Locks                      LockPatience
 }
 
-// Migrate takes the database forward: lock, plan, preflight, backup, confirm,
-// apply, validate. Each step's value is an argument of a later one.
+// Migrate takes the database forward: lock, plan, preflight, backup, rehearse,
+// confirm, recheck, apply, validate. Each step's value is an argument of a later one.
 func Migrate(ctx context.Context, s *Session, o MigrateOptions) *ops.Run {
 	if o.DryRun {
 		return s.conduct(ctx, "migrate", func(ctx context.Context, f *flow) error {
@@ -40,6 +44,9 @@ func Migrate(ctx context.Context, s *Session, o MigrateOptions) *ops.Run {
 		})
 	}
 	return s.conduct(ctx, "migrate", func(ctx context.Context, f *flow) error {
+		if err := f.mayRehearse(o.Rehearse, o.SkipBackup); err != nil {
+			return err
+		}
 		if err := f.answerable(); err != nil {
 			return err
 		}
@@ -62,28 +69,28 @@ func Migrate(ctx context.Context, s *Session, o MigrateOptions) *ops.Run {
 		if err != nil {
 			return err
 		}
-		rehearsal, err := f.rehearse(ctx)
+		rehearsed, err := f.rehearse(ctx, forward(survey, plan, saved), o.Rehearse)
 		if err != nil {
 			return err
 		}
 		if err := f.confirm(ctx, changeQuestion(f, plan)); err != nil {
 			return err
 		}
-		if err := f.apply(ctx, plan, saved, rehearsal, o.Locks); err != nil {
+		if err := f.recheck(ctx, survey, plan, rehearsed); err != nil {
+			return err
+		}
+		if err := f.apply(ctx, plan, saved, rehearsed.proof, o.Locks); err != nil {
 			return err
 		}
 		undo := "undo with: " + f.invocation(wayBack(plan))
 		f.run.Next = append(f.run.Next, undo)
-		return f.validateAfter(ctx, o.SkipValidation, undo)
+		return f.validateAfter(ctx, o.SkipValidation, rehearsed, undo)
 	})
 }
 
 // planOnly is the dry run: it changes nothing and takes no lock that blocks anyone.
 func (f *flow) planOnly(ctx context.Context, o MigrateOptions) error {
-	if err := f.connect(ctx, true); err != nil {
-		return err
-	}
-	survey, plan, err := f.planForward(ctx, o)
+	survey, plan, err := f.planReadOnly(ctx, o)
 	if err != nil || plan.Nothing() {
 		return err
 	}
@@ -92,6 +99,9 @@ func (f *flow) planOnly(ctx context.Context, o MigrateOptions) error {
 			return err
 		}
 	}
+	if err := f.rehearseDry(ctx, forward(survey, plan, migrate.Backup{}), o.Rehearse); err != nil {
+		return err
+	}
 	if n := len(survey.source.Problems); n > 0 {
 		f.run.Conclusion = append(f.run.Conclusion, fmt.Sprintf("Dry run: nothing was changed. %d problems with the files; see preflight.", n))
 	} else {
@@ -99,6 +109,30 @@ func (f *flow) planOnly(ctx context.Context, o MigrateOptions) error {
 	}
 	f.run.Next = []string{f.invocation("preflight"), f.invocation("migrate")}
 	return nil
+}
+
+// planReadOnly makes the plan over a connection that cannot change anything, for
+// commands that leave no record of themselves either.
+func (f *flow) planReadOnly(ctx context.Context, o MigrateOptions) (survey, *migrate.Plan, error) {
+	f.recordTried = true
+	if err := f.connect(ctx, true); err != nil {
+		return survey{}, nil, err
+	}
+	return f.planForward(ctx, o)
+}
+
+// MigrateRehearse rehearses the way forward and does nothing else.
+func MigrateRehearse(ctx context.Context, s *Session, o MigrateOptions) *ops.Run {
+	return s.conduct(ctx, "migrate rehearse", func(ctx context.Context, f *flow) error {
+		if err := f.rehearsable(); err != nil {
+			return err
+		}
+		survey, plan, err := f.planReadOnly(ctx, o)
+		if err != nil || plan.Nothing() {
+			return err
+		}
+		return f.rehearseAlone(ctx, forward(survey, plan, migrate.Backup{}), o.Rehearse, f.invocation("migrate"))
+	})
 }
 
 // planForward makes the plan and shows it.
@@ -110,7 +144,7 @@ func (f *flow) planForward(ctx context.Context, o MigrateOptions) (v survey, pla
 		if plan, err = migrate.PlanUp(v.source, v.state, f.target(o.Target), f.Release.Owns); err != nil {
 			return nothingChanged(err)
 		}
-		f.run.Data = plan
+		f.run.Data = MigrateData{PlanData: plan.Data()}
 		recordPlan(s, plan, o.DryRun)
 		return nil
 	})

@@ -2,20 +2,159 @@ package runbook
 
 import (
 	"context"
+	"fmt"
 
+	"github.com/clipper/clipperops/backup"
+	"github.com/clipper/clipperops/internal/config"
 	"github.com/clipper/clipperops/internal/ops"
+	"github.com/clipper/clipperops/internal/pg"
 	"github.com/clipper/clipperops/migrate"
+	"github.com/clipper/clipperops/migrate/rehearsal"
+	"github.com/jackc/pgx/v5"
 )
 
-// notRehearsed is why a change goes to the database without having run on a
-// clone of it first.
-const notRehearsed = "this version makes no clones"
+// RehearseOptions says what an operator wants of the rehearsal; how and where it is
+// made the settings say.
+type RehearseOptions struct {
+	// Reason is why there is none, where the settings turn it off.
+	Reason string
+	// Skip leaves it out of a dry run.
+	Skip bool
+	// AllowIrreversible lets a change go on whose way back fails or leads elsewhere.
+	AllowIrreversible bool
+}
 
-// rehearse yields the rehearsal that apply asks for: waived, and said so.
-func (f *flow) rehearse(ctx context.Context) (migrate.Rehearsal, error) {
-	err := f.step(ctx, "rehearse", func(_ context.Context, s *ops.Step) error {
-		s.Record(finding("rehearse", ops.Skip("not rehearsed on a clone: "+notRehearsed)))
+// mayRehearse refuses, before anything is begun, settings of a rehearsal that the
+// environment does not allow or that lead nowhere.
+func (f *flow) mayRehearse(o RehearseOptions, skipBackup bool) error {
+	r := f.Config.Rehearsal
+	switch {
+	case r.Mode == config.RehearseData && skipBackup:
+		return unusable("--rehearse data restores the backup, and --skip-backup takes none", "leave out one of them")
+	case r.Mode != config.RehearseOff && o.Reason != "":
+		return unusable("--reason goes with --rehearse off", "leave it out")
+	case r.Mode != config.RehearseOff:
 		return nil
+	case o.Reason == "":
+		return unusable("a change that is not rehearsed needs a reason, which is recorded", `--rehearse off --reason "…"`)
+	case f.Config.Environment == config.Production && !r.MayBeOff:
+		return &ops.Failure{
+			Code:  ops.ExitRefused,
+			What:  "production is not changed without a rehearsal",
+			State: []string{"nothing was touched"},
+			Next: []string{
+				"rehearse it elsewhere: --rehearse-on local, --rehearse-on same, or --rehearse-on URL",
+				"or allow it in clipperops.yaml: environments.production.rehearse.allow_off: true",
+			},
+		}
+	}
+	return nil
+}
+
+func unusable(what, next string) error {
+	return &ops.Failure{Code: ops.ExitUsage, What: what, State: []string{"nothing was touched"}, Next: []string{next}}
+}
+
+// rehearse runs the plan on a clone of the database, there and back, and refuses the
+// change when it cannot succeed there or cannot be undone.
+func (f *flow) rehearse(ctx context.Context, j journey, o RehearseOptions) (rehearsed, error) {
+	var r rehearsed
+	if f.Config.Rehearsal.Mode == config.RehearseOff {
+		r.proof.Waived = o.Reason
+		return r, f.step(ctx, "rehearse", func(_ context.Context, s *ops.Step) error {
+			s.Record(finding("rehearse", ops.Skip("not rehearsed: "+o.Reason)))
+			return nil
+		})
+	}
+	err := f.step(ctx, "rehearse", func(ctx context.Context, s *ops.Step) (err error) {
+		r, err = f.onClone(ctx, s, j, o)
+		return err
 	})
-	return migrate.Rehearsal{Waived: notRehearsed}, err
+	return r, err
+}
+
+// onClone makes the clone, runs the plan there, and records what was found.
+func (f *flow) onClone(ctx context.Context, s *ops.Step, j journey, o RehearseOptions) (r rehearsed, err error) {
+	if r.before, err = f.snapshot(ctx); err != nil {
+		return r, err
+	}
+	sizes, err := rehearsal.ReadSizes(ctx, f.conn)
+	if err != nil {
+		return r, nothingChanged(err)
+	}
+	clone, err := f.clone(ctx, s, f.cloneRequest(s, j))
+	if err != nil {
+		return r, err
+	}
+	defer f.drop(ctx, s, clone)
+	in := rehearsal.Input{
+		Clone: clone.Target, Plan: j.plan, Back: j.back, NoWayBack: j.noWayBack, Again: j.plan.Direction == migrate.Up,
+		Mode: f.rehearsalMode(), Place: clone.Place, Sizes: sizes, Application: f.application("rehearse"),
+		OnEvent: func(e migrate.Event) { showRehearsing(s, e) },
+	}
+	if j.look != nil {
+		in.AfterThere = func(ctx context.Context, conn *pgx.Conn, before *pg.Snapshot) error {
+			return j.look(ctx, s, conn, before)
+		}
+	}
+	outcome, err := rehearsal.Run(ctx, in)
+	if err != nil {
+		return r, nothingChanged(err)
+	}
+	outcome.AllowIrreversible = o.AllowIrreversible
+	if outcome.NeedsRates() {
+		if outcome.Rates, err = rehearsal.Calibrate(ctx, clone.Target, f.application("rehearse")); err != nil {
+			return r, nothingChanged(err)
+		}
+	}
+	r.compare(outcome, clone, f)
+	s.Record(r.cloneResult(clone))
+	for _, result := range outcome.Results() {
+		s.Record(result)
+	}
+	f.attachRehearsal(r)
+	if refusal := outcome.Refusal(); refusal != nil {
+		return r, nothingChanged(refusal)
+	}
+	r.proof = migrate.Rehearsal{PlanSHA256: j.plan.SHA256, Expected: outcome.Expected()}
+	return r, nil
+}
+
+func (f *flow) rehearsalMode() rehearsal.Mode {
+	if f.Config.Rehearsal.Mode == config.RehearseData {
+		return rehearsal.WithData
+	}
+	return rehearsal.SchemaOnly
+}
+
+// cloneRequest asks for a clone of the schema, or for one that the backup just taken
+// fills: that proves the backup as well.
+func (f *flow) cloneRequest(s *ops.Step, j journey) pg.CloneRequest {
+	r := pg.CloneRequest{Rows: bookkeeping(j.state), Extensions: j.plan.Touches().Extensions}
+	if f.Config.Rehearsal.Mode != config.RehearseData {
+		return r
+	}
+	r.Fill = func(ctx context.Context, into config.Target, programs pg.Programs) error {
+		restored, err := backup.Load(ctx, backup.LoadOptions{
+			File: j.saved.Path, Into: into, Programs: programs, Application: f.application("rehearse"), Progress: s.Progress,
+		})
+		if err != nil {
+			return err
+		}
+		s.Record(finding("rehearse.backup", ops.Pass(fmt.Sprintf(
+			"the backup is restorable: restored on the clone, and the rows of %s counted and found equal", counted(len(restored.Tables), "table", "tables")))))
+		return nil
+	}
+	return r
+}
+
+// showRehearsing says how far the rehearsal is. What is said of locks while the
+// change itself is made would only confuse here.
+func showRehearsing(s *ops.Step, e migrate.Event) {
+	switch e.Kind {
+	case migrate.FileStarted:
+		s.Progress(ops.Progress{Label: e.File.ID() + " " + string(e.File.Direction), Done: int64(e.Index), Total: int64(e.Of), Unit: ops.UnitFiles, Detail: "on the clone"})
+	case migrate.Running:
+		s.Progress(ops.Progress{Label: e.File.ID(), Done: e.Done, Total: e.Total, Detail: e.Text})
+	}
 }

@@ -22,33 +22,25 @@ type RollbackOptions struct {
 	SkipBackup bool
 	// AllowForeign also reverts files that are not the release's.
 	AllowForeign bool
+	// RehearseOnly rehearses the way back and does nothing else.
+	RehearseOnly bool
+	Rehearse     RehearseOptions
 	Locks        LockPatience
 }
 
-// RollbackData is what a rollback's JSON holds under "data".
-type RollbackData struct {
-	Plan *migrate.Plan `json:"plan"`
-	Loss rollback.Loss `json:"loss"`
-}
-
 // Rollback takes the database back: lock, plan with what would be lost, backup,
-// archive, confirm, revert, prove. Nothing is dropped that is not in the archive.
+// rehearse, archive, confirm, recheck, revert, prove. Nothing is dropped that is not in
+// the archive.
 func Rollback(ctx context.Context, s *Session, o RollbackOptions) *ops.Run {
-	if o.DryRun {
+	if o.DryRun || o.RehearseOnly {
 		return s.conduct(ctx, "rollback", func(ctx context.Context, f *flow) error {
-			if err := f.connect(ctx, true); err != nil {
-				return err
-			}
-			plan, _, err := f.planBack(ctx, o)
-			if err != nil || plan.Nothing() {
-				return err
-			}
-			f.run.Conclusion = append(f.run.Conclusion, "Dry run: nothing was changed.")
-			f.run.Next = []string{f.invocation(fmt.Sprintf("rollback --target %d", o.Target))}
-			return nil
+			return f.rollbackOnly(ctx, o)
 		})
 	}
 	return s.conduct(ctx, "rollback", func(ctx context.Context, f *flow) error {
+		if err := f.mayRehearse(o.Rehearse, o.SkipBackup); err != nil {
+			return err
+		}
 		if err := f.answerable(); err != nil {
 			return err
 		}
@@ -56,10 +48,10 @@ func Rollback(ctx context.Context, s *Session, o RollbackOptions) *ops.Run {
 		if err := f.takeLock(ctx); err != nil {
 			return err
 		}
-		if err := f.connect(ctx, true); err != nil {
+		if err := f.connect(ctx, false); err != nil {
 			return err
 		}
-		plan, loss, err := f.planBack(ctx, o)
+		survey, plan, loss, err := f.planBack(ctx, o)
 		if err != nil || plan.Nothing() {
 			return err
 		}
@@ -67,7 +59,7 @@ func Rollback(ctx context.Context, s *Session, o RollbackOptions) *ops.Run {
 		if err != nil {
 			return err
 		}
-		rehearsal, err := f.rehearse(ctx)
+		rehearsed, err := f.rehearse(ctx, f.backward(survey, plan, saved), o.Rehearse)
 		if err != nil {
 			return err
 		}
@@ -78,25 +70,54 @@ func Rollback(ctx context.Context, s *Session, o RollbackOptions) *ops.Run {
 		if err := f.confirm(ctx, rollbackQuestion(f, plan, loss)); err != nil {
 			return err
 		}
+		if err := f.recheck(ctx, survey, plan, rehearsed); err != nil {
+			return err
+		}
 		before, err := f.snapshot(ctx)
 		if err != nil {
 			return err
 		}
-		late, err := f.revert(ctx, plan, archive, saved, rehearsal, o.Locks)
+		late, err := f.revert(ctx, plan, archive, saved, rehearsed.proof, o.Locks)
 		if err != nil {
 			return err
 		}
-		return f.prove(ctx, rollback.ProveInput{
+		return f.prove(ctx, rehearsed, rollback.ProveInput{
 			Before: before, Plan: plan, Release: f.Release, Archive: archive, Late: late,
 		})
 	})
 }
 
+// rollbackOnly is the dry run, or the rehearsal alone: neither changes anything.
+func (f *flow) rollbackOnly(ctx context.Context, o RollbackOptions) error {
+	if o.RehearseOnly {
+		if err := f.rehearsable(); err != nil {
+			return err
+		}
+	}
+	f.recordTried = true
+	if err := f.connect(ctx, true); err != nil {
+		return err
+	}
+	survey, plan, _, err := f.planBack(ctx, o)
+	if err != nil || plan.Nothing() {
+		return err
+	}
+	there := f.invocation(fmt.Sprintf("rollback --target %d", o.Target))
+	if o.RehearseOnly {
+		return f.rehearseAlone(ctx, f.backward(survey, plan, migrate.Backup{}), o.Rehearse, there)
+	}
+	if err := f.rehearseDry(ctx, f.backward(survey, plan, migrate.Backup{}), o.Rehearse); err != nil {
+		return err
+	}
+	f.run.Conclusion = append(f.run.Conclusion, "Dry run: nothing was changed.")
+	f.run.Next = []string{there}
+	return nil
+}
+
 // planBack makes the plan and counts what it would take away.
-func (f *flow) planBack(ctx context.Context, o RollbackOptions) (plan *migrate.Plan, loss rollback.Loss, err error) {
+func (f *flow) planBack(ctx context.Context, o RollbackOptions) (v survey, plan *migrate.Plan, loss rollback.Loss, err error) {
 	err = f.step(ctx, "plan", func(ctx context.Context, s *ops.Step) error {
-		v, err := f.look(ctx)
-		if err != nil {
+		if v, err = f.look(ctx); err != nil {
 			return err
 		}
 		if plan, err = rollback.Plan(v.source, v.state, o.Target, f.Release, o.AllowForeign); err != nil {
@@ -116,7 +137,7 @@ func (f *flow) planBack(ctx context.Context, o RollbackOptions) (plan *migrate.P
 		f.changing = false
 		f.run.Conclusion = append(f.run.Conclusion, fmt.Sprintf("There is nothing to do: the database is at version %d already.", o.Target))
 	}
-	return plan, loss, err
+	return v, plan, loss, err
 }
 
 // lossResult says what goes, table by table. A dry run saves nothing, so there it
@@ -215,14 +236,14 @@ func (f *flow) revert(ctx context.Context, plan *migrate.Plan, archive rollback.
 }
 
 // prove shows that the rollback did what it was to do and nothing else.
-func (f *flow) prove(ctx context.Context, in rollback.ProveInput) error {
+func (f *flow) prove(ctx context.Context, r rehearsed, in rollback.ProveInput) error {
 	f.run.Next = append(f.run.Next, "forward again: "+f.invocation(fmt.Sprintf("migrate --target %d", in.Plan.From)))
 	err := f.step(ctx, "prove", func(ctx context.Context, s *ops.Step) error {
 		if err := f.reconnect(ctx); err != nil {
 			return err
 		}
 		in.Conn = f.conn
-		return f.check(ctx, s, rollback.Prove(in))
+		return f.check(ctx, s, append(rollback.Prove(in), f.asRehearsed(r, "rollback.rehearsed")...))
 	})
 	if err != nil {
 		return err

@@ -35,6 +35,8 @@ type Session struct {
 	// what they inherit, beside the database's own variables.
 	SearchPath string
 	Environ    []string
+	// SandboxImage is what a Docker engine runs as a throwaway server, "" for the usual.
+	SandboxImage string
 	// Now is the clock, NewID makes the run's unique, time-ordered id.
 	Now   func() time.Time
 	NewID func() string

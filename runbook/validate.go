@@ -45,7 +45,7 @@ func (f *flow) validation(ctx context.Context) ([]ops.Check, migrate.State, erro
 
 // validateAfter validates as the last step of a change. A failure does not undo
 // anything: it says so, and how to.
-func (f *flow) validateAfter(ctx context.Context, skip bool, wayBack string) error {
+func (f *flow) validateAfter(ctx context.Context, skip bool, r rehearsed, wayBack string) error {
 	var state migrate.State
 	err := f.step(ctx, "validate", func(ctx context.Context, s *ops.Step) error {
 		if skip {
@@ -60,7 +60,7 @@ func (f *flow) validateAfter(ctx context.Context, skip bool, wayBack string) err
 			return err
 		}
 		state = at
-		return f.check(ctx, s, checks)
+		return f.check(ctx, s, append(f.asRehearsed(r, "validate.rehearsed"), checks...))
 	})
 	if err != nil {
 		return err

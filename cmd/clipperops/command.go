@@ -40,6 +40,7 @@ func commands() []command {
 		historyCommand(),
 		checksCommand(),
 		configCommand(),
+		scratchCommand(),
 		sandboxCommand(),
 		completionCommand(),
 		docsCommand(),

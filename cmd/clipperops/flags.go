@@ -29,20 +29,50 @@ func globalFlags() []cli.Flag {
 	}
 }
 
-// lockTimeoutFlag and lockRetryFlag say how long a change waits for tables in use.
-func lockTimeoutFlag() cli.Flag {
-	return &cli.DurationFlag{Name: "lock-timeout", Value: migrate.DefaultLockTimeout, Usage: "how long one try waits for a lock, and others behind it"}
+// lockFlags say how long a change waits for tables in use, and what it may do about it.
+func lockFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.DurationFlag{Name: "lock-timeout", Value: migrate.DefaultLockTimeout, Usage: "how long one try waits for a lock, and others behind it"},
+		&cli.DurationFlag{Name: "lock-retry-for", Value: migrate.DefaultRetryFor, Usage: "how long to go on trying to get a lock"},
+		&cli.DurationFlag{Name: "cancel-idle-blockers", Usage: "end sessions in the way that have been idle in transaction for this `DURATION`; default never"},
+	}
 }
 
-func lockRetryFlag() cli.Flag {
-	return &cli.DurationFlag{Name: "lock-retry-for", Value: migrate.DefaultRetryFor, Usage: "how long to go on trying to get a lock"}
-}
-
-// lockPatience reads the two.
+// lockPatience reads them.
 func (i *invocation) lockPatience() runbook.LockPatience {
-	p := runbook.LockPatience{Timeout: i.Duration("lock-timeout"), RetryFor: i.Duration("lock-retry-for")}
+	p := runbook.LockPatience{
+		Timeout: i.Duration("lock-timeout"), RetryFor: i.Duration("lock-retry-for"),
+		CancelIdle: i.Duration("cancel-idle-blockers"),
+	}
 	if p.RetryFor == 0 {
 		p.RetryFor = -1 // asked for: no second try
 	}
 	return p
+}
+
+// rehearsalFlags say how and where a change is rehearsed.
+func rehearsalFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "rehearse", Usage: "what the clone holds: schema, data (the backup, restored), or off; default schema (`MODE`)"},
+		rehearseOnFlag(),
+		&cli.StringFlag{Name: "reason", Usage: "why --rehearse off (`TEXT`, recorded)"},
+		&cli.BoolFlag{Name: "allow-irreversible", Usage: "go on although the way back fails on the clone"},
+	}
+}
+
+func rehearseOnFlag() cli.Flag {
+	return &cli.StringFlag{Name: "rehearse-on", Usage: "where clones are made: local, same, or a server's URL (`PLACE`); default same, on production local"}
+}
+
+func noRehearseFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "no-rehearse", Usage: "with --dry-run: do not rehearse"}
+}
+
+// rehearseOptions reads them.
+func (i *invocation) rehearseOptions() (runbook.RehearseOptions, error) {
+	o := runbook.RehearseOptions{Reason: i.String("reason"), Skip: i.Bool("no-rehearse"), AllowIrreversible: i.Bool("allow-irreversible")}
+	if o.Skip && !i.Bool("dry-run") {
+		return o, usageError(i.path, `--no-rehearse goes with --dry-run; a change goes without by --rehearse off --reason "…"`)
+	}
+	return o, nil
 }

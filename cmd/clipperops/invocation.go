@@ -101,6 +101,7 @@ func (i *invocation) sessionWith(settings *config.Config) (*runbook.Session, err
 		Version:        version,
 		SearchPath:     i.process.getenv("PATH"),
 		Environ:        i.process.environ,
+		SandboxImage:   i.process.getenv("CLIPPEROPS_SANDBOX_IMAGE"),
 		Now:            time.Now,
 		NewID:          newID,
 	}
@@ -150,6 +151,8 @@ func (i *invocation) settings() (*config.Config, error) {
 			Release:     i.String("release"),
 			BackupDir:   i.String("backup-dir"),
 			ReportDir:   i.String("report-dir"),
+			Rehearse:    i.String("rehearse"),
+			RehearseOn:  i.String("rehearse-on"),
 		},
 		Environ:  i.process.environ,
 		Dir:      dir,

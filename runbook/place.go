@@ -1,0 +1,62 @@
+package runbook
+
+import (
+	"context"
+
+	"github.com/clipper/clipperops/internal/config"
+	"github.com/clipper/clipperops/internal/ledger"
+	"github.com/clipper/clipperops/internal/ops"
+	"github.com/clipper/clipperops/internal/pg"
+	"github.com/clipper/clipperops/internal/sandbox"
+	"github.com/clipper/clipperops/migrate"
+)
+
+// place is where the settings want clones to be made.
+func (s *Session) place() pg.ClonePlace {
+	r := s.Config.Rehearsal
+	switch r.Place {
+	case config.RehearseOnURL:
+		return pg.OtherServer(r.Server)
+	case config.RehearseOnLocal:
+		return sandbox.ThrowawayPlace(sandbox.ThrowawayOptions{PathEnv: s.SearchPath, Image: s.SandboxImage})
+	default:
+		return pg.SameServer(s.Config.Target)
+	}
+}
+
+// bookkeeping are the tables whose rows a clone of the schema has as well: where the
+// database stands, and how far a file that was interrupted had come.
+func bookkeeping(state migrate.State) [][2]string {
+	return append(ledger.ProgressTables(), [2]string{state.Schema, migrate.VersionTable})
+}
+
+// clone makes a clone of the target. Whoever asks for one drops it.
+func (f *flow) clone(ctx context.Context, s *ops.Step, r pg.CloneRequest) (*pg.Clone, error) {
+	programs, err := f.programs(ctx)
+	if err != nil {
+		return nil, nothingChanged(err)
+	}
+	r.Source, r.Run, r.Application, r.Programs, r.Note = f.Config.Target, f.run.ID, f.application("rehearse"), programs, s.Note
+	clone, err := f.place().Clone(ctx, r)
+	if err != nil {
+		if ctx.Err() == nil {
+			err = &noCloneError{err}
+		}
+		return nil, nothingChanged(err)
+	}
+	return clone, nil
+}
+
+// noCloneError is a clone that could not be made; a dry run goes without.
+type noCloneError struct{ err error }
+
+func (e *noCloneError) Error() string { return e.err.Error() }
+func (e *noCloneError) Unwrap() error { return e.err }
+
+// drop takes a clone away, and says when it could not be.
+func (f *flow) drop(ctx context.Context, s *ops.Step, c *pg.Clone) {
+	if err := c.Drop(ctx); err != nil {
+		s.Record(finding("rehearse.dropped", ops.Warn(
+			"the clone "+c.Name+" could not be dropped: "+err.Error(), "clipperops scratch prune")))
+	}
+}

@@ -1,0 +1,63 @@
+package runbook
+
+import (
+	"context"
+
+	"github.com/clipper/clipperops/internal/config"
+	"github.com/clipper/clipperops/internal/ops"
+	"github.com/clipper/clipperops/internal/pg"
+	"github.com/clipper/clipperops/reports"
+)
+
+// ScratchDatabases lists the scratch databases on the servers where clones are made.
+// Those on a throwaway server go with it.
+func ScratchDatabases(ctx context.Context, s *Session) ([]pg.Scratch, error) {
+	var all []pg.Scratch
+	for _, server := range s.scratchServers() {
+		found, err := pg.ListScratch(ctx, server, s.application("scratch"))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+// scratchServers are the database's own server and the one that the settings name.
+func (s *Session) scratchServers() []config.Target {
+	var servers []config.Target
+	if s.Config.TargetErr == nil {
+		servers = append(servers, s.Config.Target)
+	}
+	if s.Config.Rehearsal.Place == config.RehearseOnURL {
+		servers = append(servers, s.Config.Rehearsal.Server)
+	}
+	return servers
+}
+
+// PruneScratch drops the scratch databases that nobody uses any more.
+func PruneScratch(ctx context.Context, s *Session) *ops.Run {
+	return s.conduct(ctx, "scratch prune", func(ctx context.Context, f *flow) error {
+		if f.Config.TargetErr != nil && len(f.scratchServers()) == 0 {
+			return f.Config.TargetErr
+		}
+		return f.step(ctx, "prune", func(ctx context.Context, s *ops.Step) error {
+			var gone, left int
+			for _, server := range f.scratchServers() {
+				dropped, kept, err := pg.PruneScratch(ctx, server, f.application("scratch"))
+				for _, d := range dropped {
+					s.Record(finding("scratch.dropped", ops.Pass("dropped "+d.Name+" ("+reports.Bytes(d.Bytes)+"): "+d.Why)))
+				}
+				for _, k := range kept {
+					s.Record(finding("scratch.kept", ops.Skip("kept "+k.Name+": "+k.Why)))
+				}
+				gone, left = gone+len(dropped), left+len(kept)
+				if err != nil {
+					return err
+				}
+			}
+			f.run.Conclusion = append(f.run.Conclusion, counted(gone, "scratch database", "scratch databases")+" dropped, "+counted(left, "one", "others")+" kept.")
+			return nil
+		})
+	})
+}
