@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/clipper/clipperops/internal/config"
+	"github.com/clipper/clipperops/internal/ops"
 )
 
 // ClonePlace is where a clone of a database can be had: the target's own server,
@@ -151,7 +152,25 @@ func (p otherServer) String() string {
 }
 
 func (p otherServer) Clone(ctx context.Context, r CloneRequest) (*Clone, error) {
+	if c := r.Programs.Psql.Container; c != nil {
+		return nil, &ops.Failure{
+			Code: ops.ExitRefused, What: "psql runs in container " + c.Name + " and reaches the server there alone, not " + p.String(),
+			State: []string{"nothing was touched"}, Next: []string{"install the PostgreSQL client programs on this machine", insteadLocal},
+		}
+	}
 	return MakeClone(ctx, r, CloneServer{
-		Admin: p.t, As: p.t, Place: p.String(), Programs: r.Programs, Instead: []string{insteadLocal},
+		Admin: p.t, As: p.as(r.Source), Place: p.String(), Programs: r.Programs, Instead: []string{insteadLocal},
 	})
+}
+
+// as is the server with the settings that the source's address gives its sessions.
+func (p otherServer) as(source config.Target) config.Target {
+	t := p.t.WithDatabase(p.t.Database)
+	for name, value := range source.SessionParams() {
+		if t.Params == nil {
+			t.Params = map[string]string{}
+		}
+		t.Params[name] = value
+	}
+	return t
 }

@@ -99,7 +99,7 @@ func (e *dumpError) explain(f *ops.Failure) {
 
 // sentence is what the server said, without psql's marks.
 func (e *PsqlError) sentence() string {
-	if code, text := e.answer(); code != "" {
+	if code, text, _ := e.answer(); code != "" {
 		return text + " (" + code + ")"
 	}
 	return e.Error()
@@ -111,7 +111,8 @@ const excerptLines = 12
 // excerpt is the server's message and the statement that it is about.
 func (e *PsqlError) excerpt() []string {
 	var lines []string
-	for _, m := range withoutLocations(e.Messages) {
+	_, _, at := e.answer()
+	for _, m := range withoutLocations(e.Messages[at:]) {
 		if _, statement, ok := strings.Cut(m, ": STATEMENT:  "); ok {
 			m = statement
 		}

@@ -23,6 +23,11 @@ type making struct {
 	keeper *pgx.Conn
 	server Server
 	clone  *Clone
+	// mayOwn says that the scratch database can be given to the source's owner.
+	mayOwn bool
+	// versions are the lines that create an extension of another version than a new
+	// one would have.
+	versions map[string]string
 	// created says that the scratch database may be there.
 	created bool
 }
@@ -33,10 +38,14 @@ type making struct {
 func MakeClone(ctx context.Context, r CloneRequest, at CloneServer) (*Clone, error) {
 	m := &making{r: r, at: at}
 	started := time.Now()
-	err := m.run(ctx)
-	if err != nil {
-		err = m.failure(ctx, err)
-		return nil, errors.Join(err, m.undo(ctx))
+	if err := m.run(ctx); err != nil {
+		failed := ops.AsFailure(m.failure(ctx, err))
+		if left := m.undo(ctx); left != nil {
+			failed.State = append([]string{"the target was only read"}, ops.AsFailure(left).State...)
+			failed.Next = append(failed.Next, ops.AsFailure(left).Next...)
+			failed.Err = errors.Join(failed.Err, left)
+		}
+		return nil, failed
 	}
 	m.clone.Took = time.Since(started)
 	return m.clone, nil
@@ -150,14 +159,14 @@ func (m *making) grantStatements(name string) []string {
 	statements := []string{"REVOKE ALL ON DATABASE " + name + " FROM PUBLIC, " + pgx.Identifier{m.owner()}.Sanitize()}
 	for _, g := range m.source.grants {
 		to := "PUBLIC"
-		if g.grantee == m.source.owner {
-			g.grantee = m.owner()
+		if g.Grantee == m.source.owner {
+			g.Grantee = m.owner()
 		}
-		if g.grantee != "" {
-			to = pgx.Identifier{g.grantee}.Sanitize()
+		if g.Grantee != "" {
+			to = pgx.Identifier{g.Grantee}.Sanitize()
 		}
-		sql := "GRANT " + g.privilege + " ON DATABASE " + name + " TO " + to
-		if g.grantable && g.grantee != m.owner() {
+		sql := "GRANT " + g.Privilege + " ON DATABASE " + name + " TO " + to
+		if g.Grantable && g.Grantee != m.owner() {
 			sql += " WITH GRANT OPTION"
 		}
 		statements = append(statements, sql)
@@ -168,7 +177,7 @@ func (m *making) grantStatements(name string) []string {
 // owner is whom the scratch database is to belong to: the source's owner, where
 // our role may hand it over.
 func (m *making) owner() string {
-	if m.server.Superuser || m.source.owner == m.server.User {
+	if m.mayOwn {
 		return m.source.owner
 	}
 	return m.server.User
@@ -189,7 +198,10 @@ func (m *making) fill(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	if err := m.finish(ctx, into); err != nil {
+		return err
+	}
+	return m.copySettings(ctx)
 }
 
 // undo takes away what a clone that could not be made has left.

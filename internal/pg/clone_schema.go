@@ -43,7 +43,7 @@ func (m *making) copySchema(ctx context.Context, into config.Target) error {
 	}
 	warnings, fed := FeedDump(ctx, m.at.Programs.Psql, DumpScript{
 		SQL: sql, Name: "the schema of " + m.r.Source.Database, Into: into, Major: m.server.Major(),
-		Application: m.r.Application, Explain: true,
+		Application: m.r.Application, Explain: true, Replace: m.versions,
 	})
 	var damaged *DamagedDump
 	cutShort := errors.As(fed, &damaged)
@@ -65,7 +65,7 @@ func (m *making) copySchema(ctx context.Context, into config.Target) error {
 		e.holders = m.exclusiveHolders(ctx)
 		return e
 	}
-	m.clone.Warnings = append(m.clone.Warnings, slices.Concat(said.Warnings(), withoutLocations(warnings))...)
+	m.clone.Warnings = append(m.clone.Warnings, slices.Concat(said.Warnings(), plainWarnings(warnings))...)
 	return fed
 }
 
@@ -118,4 +118,15 @@ func (m *making) exclusiveHolders(ctx context.Context) []Holder {
 // withoutLocations leaves out where in its own source code the server said it.
 func withoutLocations(messages []string) []string {
 	return slices.DeleteFunc(slices.Clone(messages), func(m string) bool { return strings.HasPrefix(m, "LOCATION:  ") })
+}
+
+// plainWarnings are the server's own words, without psql's marks.
+func plainWarnings(messages []string) []string {
+	var plain []string
+	for _, m := range messages {
+		if found := verboseMessage.FindStringSubmatch(m); found != nil {
+			plain = append(plain, found[2])
+		}
+	}
+	return plain
 }

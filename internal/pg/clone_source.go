@@ -19,25 +19,23 @@ type cloneSource struct {
 	locale Locale
 	// snapshot is the id pg_export_snapshot gave.
 	snapshot string
-	// owner is the database's; grants are its own, nil where they are the default.
+	// owner is the database's; grants are its own, none where they are the default.
 	owner  string
 	grants []databaseGrant
 	// extensions are those installed, but for plpgsql.
 	extensions []extension
 	// owners and grantees are the roles that own something in it, or have something
-	// granted; bootstrap is the server's first superuser.
+	// granted.
 	owners, grantees []string
-	bootstrap        string
-	tablespaces      []string
 }
 
-// extension is one that is installed.
-type extension struct{ name, version, schema, owner string }
+// extension is one that is installed. Line is how pg_dump creates it.
+type extension struct{ Name, Version, Owner, Line string }
 
 // databaseGrant is an entry of a database's access list. An empty grantee is PUBLIC.
 type databaseGrant struct {
-	grantee, privilege string
-	grantable          bool
+	Grantee, Privilege string
+	Grantable          bool
 }
 
 // openCloneSource connects, opens the snapshot and reads what is to be known.
@@ -91,40 +89,25 @@ func (s *cloneSource) readRoles(ctx context.Context) error {
 		          UNION ALL SELECT proowner, 'pg_proc'::regclass, oid FROM pg_catalog.pg_proc WHERE oid >= 16384
 		          UNION ALL SELECT typowner, 'pg_type'::regclass, oid FROM pg_catalog.pg_type WHERE oid >= 16384
 		          UNION ALL SELECT nspowner, 'pg_namespace'::regclass, oid FROM pg_catalog.pg_namespace WHERE oid >= 16384 AND nspname !~ '^pg_')
-		SELECT pg_catalog.pg_get_userbyid((SELECT datdba FROM db))::text, pg_catalog.pg_get_userbyid(10)::text,
+		SELECT pg_catalog.pg_get_userbyid((SELECT datdba FROM db))::text,
 		       ARRAY(SELECT pg_catalog.pg_get_userbyid(role)::text FROM used WHERE owner
 		             UNION SELECT pg_catalog.pg_get_userbyid(role)::text FROM owned o WHERE role = 10
 		               AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype = 'e') ORDER BY 1),
-		       ARRAY(SELECT DISTINCT pg_catalog.pg_get_userbyid(role)::text FROM used WHERE NOT owner ORDER BY 1),
-		       ARRAY(SELECT DISTINCT spcname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_tablespace t ON t.oid = c.reltablespace
-		              WHERE t.spcname <> 'pg_global' AND c.oid >= 16384 ORDER BY 1)`).
-		Scan(&s.owner, &s.bootstrap, &s.owners, &s.grantees, &s.tablespaces)
+		       ARRAY(SELECT DISTINCT pg_catalog.pg_get_userbyid(role)::text FROM used WHERE NOT owner ORDER BY 1)`).
+		Scan(&s.owner, &s.owners, &s.grantees)
 	if err != nil {
 		return fmt.Errorf("reading the roles of the database: %w", Cause(ctx, err))
 	}
-	rows, err := s.conn.Query(ctx, `
+	s.grants, err = collect[databaseGrant](ctx, s.conn, `
 		SELECT CASE WHEN x.grantee = 0 THEN '' ELSE pg_catalog.pg_get_userbyid(x.grantee)::text END, x.privilege_type, x.is_grantable
 		  FROM pg_catalog.pg_database d, LATERAL pg_catalog.aclexplode(d.datacl) x WHERE d.datname = current_database() ORDER BY 1, 2`)
-	if err == nil {
-		s.grants, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (databaseGrant, error) {
-			var g databaseGrant
-			err := row.Scan(&g.grantee, &g.privilege, &g.grantable)
-			return g, err
-		})
-	}
 	if err != nil {
 		return fmt.Errorf("reading the grants on the database: %w", Cause(ctx, err))
 	}
-	rows, err = s.conn.Query(ctx, `
-		SELECT extname::text, extversion, nspname::text, pg_catalog.pg_get_userbyid(extowner)::text
+	s.extensions, err = collect[extension](ctx, s.conn, `
+		SELECT extname::text, extversion, pg_catalog.pg_get_userbyid(extowner)::text,
+		       format('CREATE EXTENSION IF NOT EXISTS %I WITH SCHEMA %I', extname, nspname)
 		  FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = extnamespace WHERE extname <> 'plpgsql' ORDER BY 1`)
-	if err == nil {
-		s.extensions, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (extension, error) {
-			var e extension
-			err := row.Scan(&e.name, &e.version, &e.schema, &e.owner)
-			return e, err
-		})
-	}
 	if err != nil {
 		return fmt.Errorf("reading the extensions: %w", Cause(ctx, err))
 	}
@@ -135,8 +118,8 @@ func (s *cloneSource) readRoles(ctx context.Context) error {
 func (s *cloneSource) roles() []string {
 	all := slices.Concat(s.owners, s.grantees, []string{s.owner})
 	for _, g := range s.grants {
-		if g.grantee != "" {
-			all = append(all, g.grantee)
+		if g.Grantee != "" {
+			all = append(all, g.Grantee)
 		}
 	}
 	slices.Sort(all)

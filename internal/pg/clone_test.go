@@ -94,3 +94,35 @@ func TestCloneOfTheReleaseIsTheSameInEveryObject(t *testing.T) {
 		t.Error("the clone is still there")
 	}
 }
+
+func TestCloneOfEverythingIsTheSameInEveryObject(t *testing.T) {
+	t.Parallel()
+	source, other := newWorld(t)
+	r := cloneRequest(t, source)
+	c := makeClone(t, pg.SameServer(source), r)
+	sameSchema(t, source, c.Target, pg.SnapshotOptions{})
+	for _, query := range []string{
+		"SELECT version::text || dirty FROM public.schema_migrations",
+		"SHOW search_path", "SHOW work_mem", "SHOW app.flavour",
+		"SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relkind = 'm' AND relispopulated",
+		"SELECT pg_get_userbyid(datdba)::text FROM pg_database WHERE datname = current_database()",
+		"SELECT string_agg(acl::text, ' ' ORDER BY acl::text) FROM pg_database, unnest(datacl) acl WHERE datname = current_database()",
+		"SELECT datcollate || datctype || encoding FROM pg_database WHERE datname = current_database()",
+	} {
+		want, got := pgtest.QueryValue[string](t, source, query), pgtest.QueryValue[string](t, c.Target, query)
+		if got != want {
+			t.Errorf("%s is %q on the clone, %q on the source", query, got, want)
+		}
+	}
+	if got := pgtest.QueryValue[string](t, c.Target, "SHOW synchronous_commit"); got != "off" {
+		t.Errorf("synchronous_commit is %s on the clone", got)
+	}
+	if !pgtest.QueryValue[bool](t, c.Target, "SELECT has_database_privilege($1, current_database(), 'CONNECT WITH GRANT OPTION')", other.User) {
+		t.Error("the grant on the database did not come over")
+	}
+	for _, w := range c.Warnings {
+		if w != "wal_level is insufficient to publish logical changes" {
+			t.Errorf("warning: %s", w)
+		}
+	}
+}

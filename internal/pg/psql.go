@@ -138,23 +138,24 @@ func (e *PsqlError) MissingRole() string {
 	return ""
 }
 
-// verboseError is how psql begins an error whose SQLSTATE it names:
+// verboseMessage is how psql begins a message whose SQLSTATE it names:
 // "psql:<stdin>:12: ERROR:  42704: role …". Severities are translated.
-var verboseError = regexp.MustCompile(`^psql:<stdin>:\d+: \S+:  ([0-9A-Z]{5}): (.*)$`)
+var verboseMessage = regexp.MustCompile(`^psql:<stdin>:\d+: \S+:  ([0-9A-Z]{5}): (.*)$`)
 
 // SQLState is the server's code for what stopped psql, where DumpScript.Explain
 // asked for it; empty when there is none.
 func (e *PsqlError) SQLState() string {
-	code, _ := e.answer()
+	code, _, _ := e.answer()
 	return code
 }
 
-// answer is the code and the text of the first message that names a code.
-func (e *PsqlError) answer() (code, text string) {
-	for _, m := range e.Messages {
-		if found := verboseError.FindStringSubmatch(m); found != nil && found[1] > "03" {
-			return found[1], found[2]
+// answer is the code and the text of what stopped psql, and where in Messages it
+// stands: the last that has a code. Warnings have one too.
+func (e *PsqlError) answer() (code, text string, at int) {
+	for i, m := range slices.Backward(e.Messages) {
+		if found := verboseMessage.FindStringSubmatch(m); found != nil {
+			return found[1], found[2], i
 		}
 	}
-	return "", ""
+	return "", "", 0
 }
