@@ -22,6 +22,10 @@ func activityEntries() []entry {
 			title: "no session sits idle in a transaction", run: checkIdleTransactions,
 		},
 		{
+			id: "activity.locks", group: groupActivity,
+			title: "nobody holds on to a table that the plan needs", run: checkLocks,
+		},
+		{
 			id: "activity.prepared", group: groupActivity, fatal: true,
 			title: "no prepared transaction is left", run: checkPrepared,
 		},
@@ -42,16 +46,22 @@ type session struct {
 	holds                        []string
 }
 
+// sessionColumns are those of scanSession but the last, holds. What the role may not see
+// of a session is null.
+const sessionColumns = `a.pid, coalesce(a.usename, ''), coalesce(a.application_name, ''), coalesce(host(a.client_addr), 'local'),
+       coalesce(a.state, ''), coalesce(left(a.query, 400), ''), a.xact_start, a.state_change,
+       coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), 0)::float8,
+       coalesce(extract(epoch FROM clock_timestamp() - a.state_change), 0)::float8`
+
+// lockName is a row l of pg_locks as "ACCESS SHARE on users".
+const lockName = `upper(regexp_replace(regexp_replace(l.mode, 'Lock$', ''), '([a-z])([A-Z])', '\1 \2', 'g')) || ' on ' || l.relation::regclass::text`
+
 // sessionsSQL leaves out sessions of other databases: their locks are not on our
 // tables, and CREATE INDEX CONCURRENTLY does not wait for them. What the role may
 // not see has no xact_start.
 const sessionsSQL = `
-SELECT a.pid, coalesce(a.usename, ''), coalesce(a.application_name, ''), coalesce(host(a.client_addr), 'local'),
-       coalesce(a.state, ''), coalesce(left(a.query, 400), ''), a.xact_start, a.state_change,
-       extract(epoch FROM clock_timestamp() - a.xact_start)::float8,
-       extract(epoch FROM clock_timestamp() - a.state_change)::float8,
-       coalesce((SELECT array_agg(DISTINCT upper(regexp_replace(regexp_replace(l.mode, 'Lock$', ''), '([a-z])([A-Z])', '\1 \2', 'g'))
-                                  || ' on ' || l.relation::regclass::text)
+SELECT ` + sessionColumns + `,
+       coalesce((SELECT array_agg(DISTINCT ` + lockName + `)
                    FROM pg_catalog.pg_locks l
                   WHERE l.pid = a.pid AND l.granted AND l.locktype = 'relation' AND l.relation = ANY ($2::oid[])), '{}')
   FROM pg_catalog.pg_stat_activity a
@@ -68,24 +78,40 @@ func (i *inspection) sessions(ctx context.Context) ([]session, error) {
 	for n, t := range tables {
 		oids[n] = t.oid
 	}
+	rows, err := i.Conn.Query(ctx, sessionsSQL, i.ownPIDs(), oids)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, scanSession)
+}
+
+func (i *inspection) ownPIDs() []int32 {
 	own := make([]int32, len(i.OwnPIDs))
 	for n, pid := range i.OwnPIDs {
 		own[n] = int32(pid)
 	}
-	rows, err := i.Conn.Query(ctx, sessionsSQL, own, oids)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (session, error) {
-		var s session
-		var transaction, state float64
-		err := row.Scan(&s.pid, &s.user, &s.application, &s.address, &s.state, &s.query,
-			&s.transactionSince, &s.stateSince, &transaction, &state, &s.holds)
-		s.transactionFor = time.Duration(transaction * float64(time.Second))
-		s.stateFor = time.Duration(state * float64(time.Second))
-		return s, err
-	})
+	return own
 }
+
+func scanSession(row pgx.CollectableRow) (session, error) {
+	var s session
+	var transaction, state float64
+	var transactionSince, stateSince *time.Time
+	err := row.Scan(&s.pid, &s.user, &s.application, &s.address, &s.state, &s.query,
+		&transactionSince, &stateSince, &transaction, &state, &s.holds)
+	if transactionSince != nil {
+		s.transactionSince = *transactionSince
+	}
+	if stateSince != nil {
+		s.stateSince = *stateSince
+	}
+	s.transactionFor = time.Duration(transaction * float64(time.Second))
+	s.stateFor = time.Duration(state * float64(time.Second))
+	return s, err
+}
+
+// idle reports whether the session sits in its transaction and does nothing.
+func (s session) idle() bool { return strings.HasPrefix(s.state, "idle in transaction") }
 
 // facts say who it is, what it does and what of the plan it holds.
 func (s session) facts() []ops.Fact {
@@ -93,18 +119,24 @@ func (s session) facts() []ops.Fact {
 	if s.application != "" {
 		who += "  app " + s.application
 	}
-	facts := []ops.Fact{{
-		Name:  fmt.Sprintf("pid %d", s.pid),
-		Value: fmt.Sprintf("%s  from %s  %s since %s", who, s.address, s.state, moment(s.stateSince)),
-	}}
+	facts := []ops.Fact{{Name: fmt.Sprintf("pid %d", s.pid), Value: who}}
+	if s.transactionSince.IsZero() { // who may not see the one may not see the others
+		facts[0].Value += "  (details need pg_read_all_stats)"
+		return append(facts, s.holding()...)
+	}
+	facts[0].Value += fmt.Sprintf("  from %s  %s since %s", s.address, s.state, moment(s.stateSince))
 	facts = append(facts, ops.Fact{Value: fmt.Sprintf("in a transaction since %s (%s)", moment(s.transactionSince), age(s.transactionFor))})
 	if q := shortQuery(s.query); q != "" {
 		facts = append(facts, ops.Fact{Value: map[bool]string{true: "runs: ", false: "ran last: "}[s.state == "active"] + q})
 	}
-	if len(s.holds) > 0 {
-		facts = append(facts, ops.Fact{Value: "holds " + strings.Join(s.holds, ", ") + ": the plan would wait for it, and everyone else for the plan"})
+	return append(facts, s.holding()...)
+}
+
+func (s session) holding() []ops.Fact {
+	if len(s.holds) == 0 {
+		return nil
 	}
-	return facts
+	return []ops.Fact{{Value: "holds " + strings.Join(s.holds, ", ") + ": the plan would wait for it, and everyone else for the plan"}}
 }
 
 // terminate is the SQL that ends the sessions.
@@ -171,7 +203,7 @@ func checkIdleTransactions(ctx context.Context, i *inspection) ops.Result {
 	limit := i.Thresholds.IdleTransaction
 	var idle []session
 	for _, s := range all {
-		if strings.HasPrefix(s.state, "idle in transaction") && s.stateFor >= limit {
+		if s.idle() && s.stateFor >= limit {
 			idle = append(idle, s)
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/clipper/clipperops/internal/ops"
 	"github.com/clipper/clipperops/release"
 )
@@ -86,7 +88,17 @@ func (e entry) evaluate(ctx context.Context, i *inspection) ops.Result {
 			return ops.Broken(errors.New("the connection was lost"), "run the same command again")
 		}
 	}
-	return e.run(ctx, i)
+	r := e.run(ctx, i)
+	if notLocked(r.Err) && i.Conn != nil {
+		r = i.nameLockers(ctx, r)
+	}
+	return r
+}
+
+// notLocked reports whether a question was given up because a table is locked.
+func notLocked(err error) bool {
+	var answer *pgconn.PgError
+	return errors.As(err, &answer) && answer.Code == "55P03" // lock_not_available
 }
 
 // settle fills in the defaults.
@@ -116,6 +128,8 @@ func (in *Input) settle() {
 	}{
 		{&th.LongTransaction, in.Release.Thresholds.LongTransaction, 5 * time.Minute},
 		{&th.IdleTransaction, 0, time.Minute},
+		{&th.LockHeld, 0, 2 * time.Second},
+		{&th.ReplicationLag, 0, 10 * time.Second},
 	} {
 		if *limit.set == 0 {
 			*limit.set = limit.release
@@ -123,6 +137,9 @@ func (in *Input) settle() {
 		if *limit.set == 0 {
 			*limit.set = limit.otherwise
 		}
+	}
+	if th.ReplicationBytes == 0 {
+		th.ReplicationBytes = 1_000_000_000
 	}
 	if th.DumpRatio == 0 {
 		th.DumpRatio = 0.5

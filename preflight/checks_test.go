@@ -17,10 +17,10 @@ func TestTheCatalogueIsStable(t *testing.T) {
 		"environment env.config F", "environment env.tools F",
 		"files files.complete F", "files files.late F", "files files.transaction F",
 		"database db.connect F", "database db.version F", "database db.primary F", "database db.pooler F",
-		"database db.visibility W", "database db.privileges F", "database db.disk.local F",
+		"database db.visibility W", "database db.privileges F", "database db.replication F", "database db.disk.local F",
 		"prerequisites prereq.tables F", "prerequisites prereq.extensions F", "prerequisites prereq.roles F", "prerequisites prereq.moderators W",
 		"state state.version F", "state state.partial F", "state state.reports W",
-		"activity activity.long_tx F", "activity activity.idle_tx W", "activity activity.prepared F", "activity activity.migrator F",
+		"activity activity.long_tx F", "activity activity.idle_tx W", "activity activity.locks W", "activity activity.prepared F", "activity activity.migrator F",
 	}
 	var got []string
 	for _, c := range preflight.Catalogue() {

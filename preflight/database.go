@@ -41,6 +41,10 @@ func databaseEntries() []entry {
 			title: "the role may do what the plan does", run: checkPrivileges,
 		},
 		{
+			id: "db.replication", group: groupDatabase, fatal: true,
+			title: "standbys keep up", run: checkReplication,
+		},
+		{
 			id: "db.disk.local", group: groupDatabase, fatal: true, offline: true,
 			title: "the backup directory can be written and has room", run: checkDisk,
 		},

@@ -79,6 +79,14 @@ type Thresholds struct {
 	// IdleTransaction is the age from which a session idle in a transaction is
 	// warned of. Default 1 minute.
 	IdleTransaction time.Duration
+	// LockHeld is the age of a transaction from which a lock of it on a table of the plan
+	// is warned of. Default 2 seconds, the engine's lock_timeout: whoever lets go sooner is
+	// waited for.
+	LockHeld time.Duration
+	// ReplicationLag and ReplicationBytes are how far a standby, or a slot nobody reads, may
+	// be behind. Default 10 seconds and 1 GB.
+	ReplicationLag   time.Duration
+	ReplicationBytes int64
 	// DumpRatio is how large a compressed dump is taken to be at most, as a part of
 	// the database's size on disk, indexes included. Default 0.5, well above what
 	// they usually are, because to run out of space is worse than to ask for more.

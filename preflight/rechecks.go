@@ -15,8 +15,9 @@ func Rechecks(in Input) []ops.Check {
 
 // mayChange are the ids of the checks that are asked again.
 var mayChange = map[string]bool{
-	"db.primary":        true,
+	"db.replication":    true,
 	"activity.long_tx":  true,
 	"activity.idle_tx":  true,
+	"activity.locks":    true,
 	"activity.prepared": true,
 }
