@@ -3,6 +3,7 @@ package rehearsal
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/clipper/clipperops/internal/config"
@@ -28,6 +29,10 @@ type Input struct {
 	Again bool
 	// Whole is migrate.ApplyOptions.Whole for the plan.
 	Whole bool
+	// OwnServer says that the clone's server is thrown away with it. Without that, a file
+	// which changes what all databases of a server share, such as roles, is refused: it
+	// would change them for the database itself.
+	OwnServer bool
 	// Mode, Place and Sizes are handed on to the Outcome. Default of Mode: SchemaOnly.
 	Mode  Mode
 	Place string
@@ -50,7 +55,7 @@ type Input struct {
 func Run(ctx context.Context, in Input) (*Outcome, error) {
 	in.complete()
 	r := &rehearsal{Input: in, started: time.Now(), outcome: &Outcome{
-		Plan: in.Plan, Mode: in.Mode, Place: in.Place, NoWayBack: in.NoWayBack, Sizes: in.Sizes,
+		Plan: in.Plan, Mode: in.Mode, Place: in.Place, NoWayBack: in.NoWayBack, Sizes: maps.Clone(in.Sizes),
 	}}
 	err := r.run(ctx)
 	r.outcome.Took = time.Since(r.started)
@@ -78,6 +83,8 @@ type rehearsal struct {
 	look *pgx.Conn
 	// version is the engine's own table.
 	version versionTable
+	// schema is the clone's after the last pass.
+	schema *pg.Snapshot
 }
 
 func (r *rehearsal) run(ctx context.Context) error {
@@ -93,6 +100,7 @@ func (r *rehearsal) run(ctx context.Context) error {
 	if r.outcome.Before, err = r.snapshot(ctx); err != nil {
 		return err
 	}
+	r.schema = r.outcome.Before
 	if more, err := r.pass(ctx, There, r.Plan); !more {
 		return err
 	}

@@ -12,8 +12,9 @@ import (
 // versionTable is the engine's own table, which it makes where it is missing. No file
 // made it, and so none has to take it away.
 type versionTable struct {
-	// key names it in a snapshot.
-	key pg.Key
+	// schema is the one it is in, key its name in a snapshot.
+	schema string
+	key    pg.Key
 	// missing says that the clone did not have it at the beginning.
 	missing bool
 }
@@ -23,7 +24,7 @@ func readVersionTable(ctx context.Context, conn *pgx.Conn) (versionTable, error)
 	if err != nil {
 		return versionTable{}, err
 	}
-	t := versionTable{key: pg.Key{Kind: pg.KindTable}, missing: !state.Table}
+	t := versionTable{schema: state.Schema, key: pg.Key{Kind: pg.KindTable}, missing: !state.Table}
 	// Quoted as the snapshot's queries do it.
 	err = conn.QueryRow(ctx, "SELECT pg_catalog.format('%I.%I', $1::text, $2::text)", state.Schema, migrate.VersionTable).Scan(&t.key.Name)
 	return t, err
