@@ -117,7 +117,7 @@ var traps = []trap{
 		instead: "CREATE TABLE … (LIKE parent), then ATTACH PARTITION", find: partitionOf,
 	},
 	{
-		name: "REFRESH MATERIALIZED VIEW", lock: AccessExclusive, on: "the view",
+		name: "REFRESH MATERIALIZED VIEW", lock: AccessExclusive, on: "the view", rewrites: true,
 		instead: "REFRESH MATERIALIZED VIEW CONCURRENTLY, which needs a unique index", find: refresh,
 	},
 	{
@@ -133,7 +133,7 @@ var traps = []trap{
 		instead: "a file of its own for ALTER TYPE … ADD VALUE", find: func(*command) string { return "" },
 	},
 	{
-		name: "UPDATE or DELETE beside DDL", lock: RowExclusive, on: "the table; the DDL's lock is held as long as it runs",
+		name: "UPDATE or DELETE beside DDL", lock: RowExclusive, scans: true, on: "the table; the DDL's lock is held as long as it runs",
 		instead: "separate files; batches", find: writesBesideDDL,
 	},
 	{

@@ -17,7 +17,7 @@ import (
 const (
 	// samples are the rows of the table that is measured: as many as take a few tenths
 	// of a second, long enough to tell.
-	samples = 40_000
+	samples = 20_000
 	// calibrationLimit ends a measurement on a server that is far too busy for one.
 	calibrationLimit = 20 * time.Second
 )

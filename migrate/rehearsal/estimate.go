@@ -140,7 +140,9 @@ func (o *Outcome) works(f *File, s *Statement) []work {
 		add(updating, table)
 	}
 	for _, r := range s.Scanned {
-		add(scanning, r)
+		if !emptied(s, r) { // TRUNCATE reads what is empty already
+			add(scanning, r)
+		}
 	}
 	return all
 }

@@ -11,8 +11,8 @@ type hold struct {
 	lock Lock
 	// taker is the statement that takes the lock, nil when the file was not taken apart.
 	taker *Statement
-	// slow is the statement that takes the largest part of the time.
-	slow *Statement
+	// during are the statements that run while it is held, the taker first.
+	during []*Statement
 	// lasts is the estimate for the target, from the statement that takes it to the end
 	// of the transaction.
 	lasts time.Duration
@@ -35,7 +35,7 @@ func (o *Outcome) holdOf(f *File, l Lock) hold {
 	if l.Statement < 0 || len(f.Statements) == 0 {
 		return h
 	}
-	var total, longest time.Duration
+	var total time.Duration
 	for i := range f.Statements {
 		s := &f.Statements[i]
 		behind := f.Transactional && s.Index > l.Statement // the lock is kept to the commit
@@ -45,11 +45,8 @@ func (o *Outcome) holdOf(f *File, l Lock) hold {
 		if s.Index == l.Statement {
 			h.taker = s
 		}
-		takes := o.Takes(f, s)
-		total += takes
-		if takes > longest || h.slow == nil {
-			longest, h.slow = takes, s
-		}
+		h.during = append(h.during, s)
+		total += o.Takes(f, s)
 	}
 	if h.taker != nil {
 		h.lasts = total
@@ -103,7 +100,7 @@ func (o *Outcome) lockedIndex(l Lock, locks []Lock) string {
 func (o *Outcome) written(f *File, s *Statement) []Relation {
 	var tables []Relation
 	for _, r := range s.Rows {
-		if r.Updated+r.Deleted > 0 && !o.emptied(s, r.Relation) {
+		if r.Updated+r.Deleted > 0 && !emptied(s, r.Relation) {
 			tables = append(tables, r.Relation)
 		}
 	}
@@ -121,7 +118,7 @@ func (o *Outcome) written(f *File, s *Statement) []Relation {
 }
 
 // emptied reports whether the rows went all at once, by DROP or TRUNCATE.
-func (o *Outcome) emptied(s *Statement, r Relation) bool {
+func emptied(s *Statement, r Relation) bool {
 	c := readCommand(s).phrase()
 	return slices.ContainsFunc(s.Dropped, r.same) || c.begins("TRUNCATE") || c.begins("DROP")
 }

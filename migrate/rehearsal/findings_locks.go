@@ -109,7 +109,7 @@ func (o *Outcome) lockNote(l locked) ops.Result {
 func (o *Outcome) lockWarning(l locked) ops.Result {
 	h := l.worst
 	who := h.file.ID()
-	if h.taker != nil {
+	if h.taker != nil && o.Takes(h.file, h.taker) >= h.lasts/2 {
 		who = brief(h.taker)
 	}
 	what := "writes to"
@@ -131,11 +131,7 @@ func (o *Outcome) lockFacts(l locked) []ops.Fact {
 	if h.index != "" {
 		facts = append(facts, said(fmt.Sprintf("ACCESS EXCLUSIVE on its index %s, which every query on the table waits for", h.index)))
 	}
-	for i := range h.file.Statements {
-		s := &h.file.Statements[i]
-		if h.taker == nil || s.Index < h.taker.Index || !h.file.Transactional && s.Index > h.taker.Index {
-			continue
-		}
+	for _, s := range h.during {
 		facts = append(facts, o.workFacts(h.file, s)...)
 	}
 	facts = append(facts, ops.Fact{Name: "held on the clone", Value: lasting(h.lock.Held) + o.onWhat()})
@@ -188,23 +184,35 @@ func (o *Outcome) workSaid(s *Statement, w work) string {
 	}
 }
 
-// lockFix is the safe form of what holds the lock, and of what makes it last.
+// mostFixes is how many safe forms a warning shows.
+const mostFixes = 6
+
+// lockFix is the safe form of what makes the lock last, and of what takes it when nothing
+// of it is slow.
 func (o *Outcome) lockFix(h hold) string {
 	if h.taker == nil {
 		return "take the file apart: one statement that locks a table in use for each file"
 	}
-	taker := readCommand(h.taker)
-	if h.slow == nil || h.slow.Index == h.taker.Index {
-		return cmp.Or(safeForms(adviseOn(taker)), "there is no gentler form: plan a quiet moment for it")
+	var fixes []string
+	for _, s := range h.during {
+		if o.Takes(h.file, s) < noticeable || len(o.works(h.file, s)) == 0 {
+			continue
+		}
+		c := readCommand(s)
+		c.beside = s != h.taker
+		switch safe := safeForms(adviseOn(c)); {
+		case safe != "":
+			fixes = append(fixes, strings.Split(safe, "\n")...)
+		case s != h.taker:
+			fixes = append(fixes, fmt.Sprintf("put line %d (%s) into a file of its own: it runs while the lock of line %d is held", s.Line, brief(s), h.taker.Line))
+		}
 	}
-	slow := readCommand(h.slow)
-	slow.beside = true
-	fixes := strings.Split(safeForms(adviseOn(slow)), "\n")
-	if fixes[0] == "" {
-		fixes = []string{fmt.Sprintf("put line %d (%s) into a file of its own: it runs while the lock of line %d is held", h.slow.Line, brief(h.slow), h.taker.Line)}
+	if len(fixes) == 0 {
+		return cmp.Or(safeForms(adviseOn(readCommand(h.taker))), "there is no gentler form: plan a quiet moment for it")
 	}
-	if o.Takes(h.file, h.taker) >= noticeable {
-		fixes = append(fixes, strings.Split(safeForms(adviseOn(taker)), "\n")...)
+	fixes = distinct(fixes)
+	if more := len(fixes) - mostFixes; more > 0 {
+		fixes = append(fixes[:mostFixes], fmt.Sprintf("and %d more alike", more))
 	}
-	return strings.Join(distinct(fixes), "\n")
+	return strings.Join(fixes, "\n")
 }

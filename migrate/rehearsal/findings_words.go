@@ -119,7 +119,12 @@ func brief(s *Statement) string {
 			p = p[:i]
 		}
 	}
-	const most = 72
+	if rest := p; rest.take("ALTER", "TABLE") {
+		if i := p.index("ADD", "CONSTRAINT"); i > 0 && i+3 < len(p) && len(p.parts()) == 1 {
+			p = p[:i+3] // its name says enough
+		}
+	}
+	const most = 80
 	text := []rune(p.String())
 	if len(text) > most {
 		return strings.TrimSpace(string(text[:most-1])) + "…"

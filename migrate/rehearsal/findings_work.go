@@ -81,7 +81,7 @@ func (o *Outcome) rows() []ops.Result {
 func (o *Outcome) writes(f *File, s *Statement) []string {
 	var all []string
 	for _, r := range s.Rows {
-		if r.Relation.New || o.emptied(s, r.Relation) {
+		if r.Relation.New || emptied(s, r.Relation) {
 			continue
 		}
 		for _, part := range []struct {
