@@ -136,8 +136,7 @@ func reordered(before, after *Snapshot) []Change {
 	was, is := columnOrders(before), columnOrders(after)
 	var changes []Change
 	for table, names := range was {
-		shared := func(n string) bool { return slices.Contains(names, n) && slices.Contains(is[table], n) }
-		old, now := keepOnly(names, shared), keepOnly(is[table], shared)
+		old, now := keepOnly(names, is[table]), keepOnly(is[table], names)
 		if !slices.Equal(old, now) {
 			changes = append(changes, Change{
 				Op: Altered, Key: Key{KindColumnOrder, table.Name}, Of: table,
@@ -167,10 +166,15 @@ func columnOrders(s *Snapshot) map[Key][]string {
 	return orders
 }
 
-func keepOnly(names []string, keep func(string) bool) []string {
+// keepOnly returns the names that are among the others as well.
+func keepOnly(names, others []string) []string {
+	among := make(map[string]bool, len(others)) // tables have 1600 columns at most, files may say otherwise
+	for _, n := range others {
+		among[n] = true
+	}
 	var kept []string
 	for _, n := range names {
-		if keep(n) {
+		if among[n] {
 			kept = append(kept, n)
 		}
 	}

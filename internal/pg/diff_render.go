@@ -48,10 +48,13 @@ func (c Change) Lines() []string {
 // attached to an object reads as "owner of table users".
 func (c Change) title() string {
 	switch c.Kind {
-	case KindOwner, KindComment, KindSecurityLabel, KindGrant, KindRevoked:
+	case KindOwner, KindComment, KindSecurityLabel, KindGrant, KindRevoked, KindDepends:
 		joint := " on "
-		if c.Kind == KindOwner {
+		if c.Kind == KindOwner || c.Kind == KindDepends {
 			joint = " of "
+		}
+		if c.Of.IsZero() { // of something that is not in the snapshot itself
+			return string(c.Kind) + joint + shortName(c.Key)
 		}
 		suffix := strings.TrimPrefix(c.Name, string(c.Of.Kind)+" "+c.Of.Name)
 		return string(c.Kind) + joint + c.Of.String() + suffix

@@ -152,6 +152,19 @@ END $$; DROP FUNCTION g; CREATE FUNCTION f(a text) RETURNS int LANGUAGE sql AS '
 		},
 	},
 	{
+		"access to what is not ours",
+		`CREATE TABLE t (n int); CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE EXTENSION pgcrypto; CREATE INDEX i ON t (n)`,
+		`GRANT EXECUTE ON FUNCTION pg_stat_reset() TO pg_monitor; REVOKE EXECUTE ON FUNCTION gen_salt(text) FROM PUBLIC; GRANT SELECT (rolname) ON pg_authid TO pg_monitor;
+ ALTER FUNCTION f() DEPENDS ON EXTENSION pgcrypto; ALTER INDEX i DEPENDS ON EXTENSION pgcrypto`,
+		[]string{
+			"+ extension dependency of function f() ON pgcrypto",
+			"+ extension dependency of index i ON pgcrypto",
+			"+ grant on function pg_catalog.pg_stat_reset() TO pg_monitor: EXECUTE",
+			"+ grant on table column pg_catalog.pg_authid.rolname TO pg_monitor: SELECT",
+			"+ revoked default on function gen_salt(pg_catalog.text) FROM PUBLIC: EXECUTE",
+		},
+	},
+	{
 		"things of the database",
 		`CREATE TABLE t (n int); CREATE FUNCTION f() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; CREATE EVENT TRIGGER watch ON ddl_command_end EXECUTE FUNCTION f(); CREATE PUBLICATION pub FOR TABLE t; CREATE COLLATION coll (LOCALE = 'C');
  CREATE SCHEMA s; CREATE TYPE pair AS (a int); CREATE FOREIGN DATA WRAPPER w; CREATE SERVER srv FOREIGN DATA WRAPPER w OPTIONS (host 'a')`,

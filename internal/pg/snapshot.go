@@ -53,26 +53,33 @@ const (
 	KindRevoked          Kind = "revoked default"
 	KindDefaultPrivilege Kind = "default privilege"
 	KindDefaultRevoked   Kind = "revoked default privilege"
-	KindComment          Kind = "comment"
-	KindSecurityLabel    Kind = "security label"
+	// KindDepends ties an object to an extension that takes it along (ALTER … DEPENDS ON EXTENSION).
+	KindDepends       Kind = "extension dependency"
+	KindComment       Kind = "comment"
+	KindSecurityLabel Kind = "security label"
 )
 
-var kindRank = rankKinds(
+var kinds = []Kind{
 	KindSchema, KindExtension, KindLanguage, KindAccessMethod, KindCollation, KindConversion, KindType, KindEnum,
 	KindDomain, KindFunction, KindProcedure, KindAggregate, KindOperator, KindOperatorFamily, KindOperatorClass,
 	KindCast, KindTransform, KindTextSearch, KindForeignDataWrapper, KindForeignServer, KindUserMapping, KindTable,
 	KindForeignTable, KindView, KindMaterializedView, KindColumn, KindColumnOrder, KindSequence, KindConstraint, KindIndex,
 	KindStatistics, KindTrigger, KindRule, KindPolicy, KindPublication, KindSubscription, KindEventTrigger,
-	KindOwner, KindGrant, KindRevoked, KindDefaultPrivilege, KindDefaultRevoked, KindComment, KindSecurityLabel,
-)
+	KindOwner, KindGrant, KindRevoked, KindDefaultPrivilege, KindDefaultRevoked, KindDepends, KindComment, KindSecurityLabel,
+}
 
-func rankKinds(kinds ...Kind) map[Kind]int {
+// Kinds returns every kind of object there is, in the order a Diff lists them.
+func Kinds() []Kind {
+	return slices.Clone(kinds)
+}
+
+var kindRank = func() map[Kind]int {
 	ranks := make(map[Kind]int, len(kinds))
 	for i, k := range kinds {
 		ranks[k] = i
 	}
 	return ranks
-}
+}()
 
 // Key identifies an object within a Snapshot.
 type Key struct {
@@ -140,6 +147,14 @@ func (s *Snapshot) Parts(of Key) []Object {
 		return cmp.Or(cmp.Compare(kindRank[a.Kind], kindRank[b.Kind]), cmp.Compare(a.Position, b.Position))
 	})
 	return parts
+}
+
+// Without returns the snapshot without the objects of those kinds, and those kinds alone: what
+// belongs to a table stays when tables are left out.
+func (s *Snapshot) Without(kinds ...Kind) *Snapshot {
+	rest := *s
+	rest.Objects = slices.DeleteFunc(slices.Clone(s.Objects), func(o Object) bool { return slices.Contains(kinds, o.Kind) })
+	return &rest
 }
 
 // Equal reports whether the two schemas are the same.

@@ -53,7 +53,7 @@ var relationQueries = []string{
 	WHERE r.relkind IN ('r', 'p', 'f')
 	   OR r.relkind IN ('v', 'm') AND (a.atthasdef OR a.attacl IS NOT NULL OR a.attstattarget >= 0
 	        OR EXISTS (SELECT FROM unnest(a.attoptions) o WHERE {stated option})
-	        OR r.relkind = 'm' AND a.attstorage <> t.typstorage
+	        OR r.relkind = 'm' AND (a.attstorage <> t.typstorage OR {compression} IS NOT NULL)
 	        OR EXISTS (SELECT FROM pg_description WHERE classoid = r.class AND objoid = r.oid AND objsubid = a.attnum))`,
 
 	`SELECT CASE r.relkind WHEN 'm' THEN 'materialized view' ELSE 'view' END, r.class, r.oid, 0, r.ident, 0, 0, concat(
@@ -82,7 +82,9 @@ var tablePartQueries = []string{
 	// A foreign key of a partition that comes from its parent's is the parent's.
 	`SELECT 'constraint', k.tableoid, k.oid, 0, r.ident || '.' || quote_ident(k.conname), r.oid, 0,
 	  pg_get_constraintdef(k.oid) || CASE WHEN k.contype = 'c' AND NOT k.conislocal AND NOT r.relispartition THEN ' INHERITED' ELSE '' END
-	    || CASE WHEN k.contype IN ('p', 'u', 'x') THEN {index} || coalesce(' COMMENT ' || quote_literal(obj_description(ic.oid, 'pg_class')), '') ELSE '' END, ''
+	    || CASE WHEN k.contype IN ('p', 'u', 'x') THEN {index} || coalesce((SELECT string_agg(' DEPENDS ON EXTENSION ' || quote_ident(e.extname), '' ORDER BY e.extname)
+	         FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid WHERE d.classid = ic.tableoid AND d.objid = ic.oid AND d.deptype = 'x'), '')
+	       || coalesce(' COMMENT ' || quote_literal(obj_description(ic.oid, 'pg_class')), '') ELSE '' END, ''
 	FROM {relations} r
 	JOIN pg_constraint k ON k.conrelid = r.oid AND k.contype IN ('c', 'f', 'p', 'u', 'x') AND NOT (k.contype = 'f' AND k.conparentid <> 0)
 	LEFT JOIN pg_index i ON i.indexrelid = k.conindid AND k.contype IN ('p', 'u', 'x')
