@@ -101,6 +101,11 @@ func (r *rehearsal) run(ctx context.Context) error {
 		return err
 	}
 	r.schema = r.outcome.Before
+	if r.Mode == WithData {
+		if r.outcome.CloneSizes, err = ReadSizes(ctx, conn); err != nil {
+			return notCarriedOut(ctx, "how large the clone's tables are cannot be read", err)
+		}
+	}
 	if more, err := r.pass(ctx, There, r.Plan); !more {
 		return err
 	}
