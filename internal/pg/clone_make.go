@@ -117,6 +117,9 @@ func (m *making) create(ctx context.Context) error {
 	if m.owner() != m.server.User {
 		sql += " OWNER " + pgx.Identifier{m.owner()}.Sanitize()
 	}
+	if m.at.Tablespaces && m.source.tablespace != "pg_default" {
+		sql += " TABLESPACE " + pgx.Identifier{m.source.tablespace}.Sanitize()
+	}
 	m.created = true // a cancelled CREATE DATABASE may have come through
 	if _, err := m.keeper.Exec(ctx, sql); err != nil {
 		return &createError{Cause(ctx, err)}

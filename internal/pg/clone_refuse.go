@@ -24,12 +24,7 @@ func (r *refusal) add(why string, next ...string) {
 // refuse says, before anything is made, why the place cannot hold the clone.
 func (m *making) refuse(ctx context.Context) error {
 	var r refusal
-	if m.server.Major() < m.source.server.Major() {
-		r.add(fmt.Sprintf("it is PostgreSQL %s, older than the target's %s", m.server.Version, m.source.server.Version))
-	}
-	if m.server.InRecovery {
-		r.add("it is a standby, on which nothing can be made")
-	}
+	m.refuseServer(&r)
 	for _, look := range []func(context.Context, *refusal) error{m.refuseRole, m.refuseExtensions, m.refuseRoles, m.refusePrivileged} {
 		if err := look(ctx, &r); err != nil {
 			return fmt.Errorf("asking what the server has: %w", Cause(ctx, err))
@@ -44,6 +39,16 @@ func (m *making) refuse(ctx context.Context) error {
 	}
 }
 
+// refuseServer looks at what the server is.
+func (m *making) refuseServer(r *refusal) {
+	if m.server.Major() < m.source.server.Major() {
+		r.add(fmt.Sprintf("it is PostgreSQL %s, older than the target's %s", m.server.Version, m.source.server.Version))
+	}
+	if m.server.InRecovery {
+		r.add("it is a standby, on which nothing can be made")
+	}
+}
+
 // refuseRole looks at what our role may do.
 func (m *making) refuseRole(ctx context.Context, r *refusal) error {
 	var create bool
@@ -52,6 +57,14 @@ func (m *making) refuseRole(ctx context.Context, r *refusal) error {
 		  FROM pg_catalog.pg_roles WHERE rolname = current_user`, m.source.owner).Scan(&create, &m.mayOwn)
 	if err == nil && !create {
 		r.add("the role "+m.server.User+" may not create databases", "ALTER ROLE "+pgx.Identifier{m.server.User}.Sanitize()+" CREATEDB;")
+	}
+	if err == nil && m.at.Same && m.source.tablespace != "pg_default" {
+		var may bool
+		err = m.keeper.QueryRow(ctx, "SELECT pg_catalog.has_tablespace_privilege($1, 'CREATE')", m.source.tablespace).Scan(&may)
+		if quoted := (pgx.Identifier{m.source.tablespace}).Sanitize(); err == nil && !may {
+			r.add("the role "+m.server.User+" may not create databases in the tablespace "+m.source.tablespace,
+				"GRANT CREATE ON TABLESPACE "+quoted+" TO "+pgx.Identifier{m.server.User}.Sanitize()+";")
+		}
 	}
 	if err == nil && !m.mayOwn && (m.at.Same || !m.server.Superuser) {
 		m.warn("the clone belongs to " + m.server.User + ", while " + m.r.Source.Database + " belongs to " + m.source.owner)

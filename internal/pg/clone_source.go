@@ -19,9 +19,10 @@ type cloneSource struct {
 	locale Locale
 	// snapshot is the id pg_export_snapshot gave.
 	snapshot string
-	// owner is the database's; grants are its own, none where they are the default.
-	owner  string
-	grants []databaseGrant
+	// owner and tablespace are the database's; grants are its own, none where they
+	// are the default.
+	owner, tablespace string
+	grants            []databaseGrant
 	// extensions are those installed, but for plpgsql.
 	extensions []extension
 	// owners and grantees are the roles that own something in it, or have something
@@ -82,7 +83,7 @@ func (s *cloneSource) read(ctx context.Context) error {
 // the server's own, does not stand in pg_shdepend.
 func (s *cloneSource) readRoles(ctx context.Context) error {
 	err := s.conn.QueryRow(ctx, `
-		WITH db AS (SELECT oid, datdba, datacl FROM pg_catalog.pg_database WHERE datname = current_database()),
+		WITH db AS (SELECT oid, datdba, dattablespace FROM pg_catalog.pg_database WHERE datname = current_database()),
 		used AS (SELECT DISTINCT refobjid AS role, deptype = 'o' AS owner FROM pg_catalog.pg_shdepend
 		          WHERE dbid = (SELECT oid FROM db) AND refclassid = 'pg_authid'::regclass),
 		owned AS (SELECT relowner AS role, 'pg_class'::regclass AS class, oid FROM pg_catalog.pg_class WHERE oid >= 16384
@@ -90,11 +91,12 @@ func (s *cloneSource) readRoles(ctx context.Context) error {
 		          UNION ALL SELECT typowner, 'pg_type'::regclass, oid FROM pg_catalog.pg_type WHERE oid >= 16384
 		          UNION ALL SELECT nspowner, 'pg_namespace'::regclass, oid FROM pg_catalog.pg_namespace WHERE oid >= 16384 AND nspname !~ '^pg_')
 		SELECT pg_catalog.pg_get_userbyid((SELECT datdba FROM db))::text,
+		       (SELECT spcname::text FROM pg_catalog.pg_tablespace t JOIN db ON t.oid = db.dattablespace),
 		       ARRAY(SELECT pg_catalog.pg_get_userbyid(role)::text FROM used WHERE owner
 		             UNION SELECT pg_catalog.pg_get_userbyid(role)::text FROM owned o WHERE role = 10
 		               AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype = 'e') ORDER BY 1),
 		       ARRAY(SELECT DISTINCT pg_catalog.pg_get_userbyid(role)::text FROM used WHERE NOT owner ORDER BY 1)`).
-		Scan(&s.owner, &s.owners, &s.grantees)
+		Scan(&s.owner, &s.tablespace, &s.owners, &s.grantees)
 	if err != nil {
 		return fmt.Errorf("reading the roles of the database: %w", Cause(ctx, err))
 	}
