@@ -96,6 +96,8 @@ func (f *lineFilter) drop(line []byte) bool {
 			f.unrestrict = append([]byte(`\unrestrict `), key...)
 		}
 		return true
+	case f.unrestrict != nil && bytes.Equal(line, f.unrestrict): // the dump of a database with nothing in it
+		return true
 	case bytes.Equal(line, transactionTimeout):
 		return f.dropTransactionTimeout
 	case len(line) == 0, bytes.HasPrefix(line, []byte("--")), bytes.HasPrefix(line, []byte("SET ")),

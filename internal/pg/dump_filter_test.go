@@ -89,6 +89,21 @@ func TestADumpWithoutRestrictKeepsEveryLine(t *testing.T) {
 	}
 }
 
+// TestADumpOfAnEmptyDatabaseHasNoLineOfItsKeyLeft guards against \unrestrict with a key
+// psql was not given, in a dump without a single object.
+func TestADumpOfAnEmptyDatabaseHasNoLineOfItsKeyLeft(t *testing.T) {
+	t.Parallel()
+	dump := "--\n-- PostgreSQL database dump\n--\n\n\\restrict KEY\n\nSET a = 1;\n--\n" + DumpEndLine + "\n--\n\n\\unrestrict KEY\n\n"
+	var got bytes.Buffer
+	f := lineFilter{}
+	if err := f.copy(&got, strings.NewReader(dump), &DumpEnd{}); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(got.String(), "KEY") || !strings.Contains(got.String(), "SET a = 1;") {
+		t.Errorf("%q", got.String())
+	}
+}
+
 func TestAnErrorWhileReadingTheDumpIsNotItsEnd(t *testing.T) {
 	t.Parallel()
 	f := lineFilter{}
