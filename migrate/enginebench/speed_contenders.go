@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -26,23 +25,14 @@ type contender struct {
 }
 
 func contendersFor(ctx context.Context, server config.Target, c chain) ([]*contender, error) {
-	conn, err := pg.Connect(ctx, server, pg.ConnOptions{Application: "enginebench"})
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing depends on it
-	described, err := pg.Describe(ctx, conn)
-	if err != nil {
-		return nil, err
-	}
-	programs, err := pg.FindPrograms(ctx, pg.ProgramOptions{ServerMajor: described.Major(), PathEnv: os.Getenv("PATH")})
+	found, err := programs(ctx, server)
 	if err != nil {
 		return nil, err
 	}
 	return []*contender{
 		{name: "clipperops", run: engine(c, false), check: stands(c, true)},
 		{name: "golang-migrate", run: library(c), check: stands(c, true)},
-		{name: "psql", run: session(c, programs.Psql), check: stands(c, false)},
+		{name: "psql", run: session(c, found.Psql), check: stands(c, false)},
 		{name: "clipperops with its ledger", run: engine(c, true), check: stands(c, true)},
 	}, nil
 }
@@ -54,11 +44,11 @@ func engine(c chain, recorded bool) func(context.Context, config.Target) error {
 		if err != nil {
 			return err
 		}
-		conn, err := pg.Connect(ctx, target, pg.ConnOptions{Application: "enginebench"})
+		conn, err := connect(ctx, target)
 		if err != nil {
 			return err
 		}
-		defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing depends on it
+		defer hangUp(ctx, conn)
 		state, err := migrate.ReadState(ctx, conn)
 		if err != nil {
 			return err
@@ -115,11 +105,11 @@ func session(c chain, psql pg.Program) func(context.Context, config.Target) erro
 // stands makes sure that the work was done.
 func stands(c chain, versioned bool) func(context.Context, config.Target) error {
 	return func(ctx context.Context, target config.Target) error {
-		conn, err := pg.Connect(ctx, target, pg.ConnOptions{Application: "enginebench"})
+		conn, err := connect(ctx, target)
 		if err != nil {
 			return err
 		}
-		defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing depends on it
+		defer hangUp(ctx, conn)
 		var tables int
 		err = conn.QueryRow(ctx, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename ~ '^t[0-9]+$'").Scan(&tables)
 		if err != nil {
