@@ -21,7 +21,7 @@ type journey struct {
 	state     migrate.State
 	saved     migrate.Backup
 	// look judges the clone once the plan ran there.
-	look func(ctx context.Context, s *ops.Step, conn *pgx.Conn, before *pg.Snapshot) error
+	look func(ctx context.Context, found *[]ops.Result, conn *pgx.Conn, before *pg.Snapshot) error
 }
 
 // at is the state of a database that a plan brought to version.
@@ -54,14 +54,14 @@ func (f *flow) backward(v survey, plan *migrate.Plan, saved migrate.Backup) jour
 	if !plan.Resumes {
 		j.back, j.noWayBack = migrate.PlanUp(v.source, v.at(plan.To), uint64(plan.From), nil)
 	}
-	j.look = func(ctx context.Context, s *ops.Step, conn *pgx.Conn, before *pg.Snapshot) error {
+	j.look = func(ctx context.Context, found *[]ops.Result, conn *pgx.Conn, before *pg.Snapshot) error {
 		for _, check := range rollback.Prove(rollback.ProveInput{Conn: conn, Before: before, Plan: plan, Release: f.Release}) {
 			r := check.Evaluate(ctx)
 			if err := ctx.Err(); err != nil {
 				return err
 			}
 			if r.Status == ops.StatusFail {
-				s.Record(finding("rehearse.proof", ops.Warn("on the clone: "+r.Summary, f.addressed(r.Fix), r.Evidence...)))
+				*found = append(*found, finding("rehearse.proof", ops.Warn("on the clone: "+r.Summary, r.Fix, r.Evidence...)))
 			}
 		}
 		return nil

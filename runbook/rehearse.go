@@ -82,7 +82,8 @@ func (f *flow) onClone(ctx context.Context, s *ops.Step, j journey, o RehearseOp
 	if err != nil {
 		return r, nothingChanged(err)
 	}
-	clone, err := f.clone(ctx, s, f.cloneRequest(s, j))
+	var found []ops.Result
+	clone, err := f.clone(ctx, s, f.cloneRequest(s, j, &found))
 	if err != nil {
 		return r, err
 	}
@@ -94,7 +95,7 @@ func (f *flow) onClone(ctx context.Context, s *ops.Step, j journey, o RehearseOp
 	}
 	if j.look != nil {
 		in.AfterThere = func(ctx context.Context, conn *pgx.Conn, before *pg.Snapshot) error {
-			return j.look(ctx, s, conn, before)
+			return j.look(ctx, &found, conn, before)
 		}
 	}
 	outcome, err := rehearsal.Run(ctx, in)
@@ -108,10 +109,8 @@ func (f *flow) onClone(ctx context.Context, s *ops.Step, j journey, o RehearseOp
 		}
 	}
 	r.compare(outcome, clone, f)
-	s.Record(r.cloneResult(clone))
-	for _, result := range outcome.Results() {
-		s.Record(result)
-	}
+	found = append(append(found, r.cloneResult(clone)), outcome.Results()...)
+	f.recordRehearsal(s, r, found)
 	f.attachRehearsal(r)
 	if refusal := outcome.Refusal(); refusal != nil {
 		return r, nothingChanged(refusal)
@@ -128,8 +127,8 @@ func (f *flow) rehearsalMode() rehearsal.Mode {
 }
 
 // cloneRequest asks for a clone of the schema, or for one that the backup just taken
-// fills: that proves the backup as well.
-func (f *flow) cloneRequest(s *ops.Step, j journey) pg.CloneRequest {
+// fills: that proves the backup as well, which is then among what is found.
+func (f *flow) cloneRequest(s *ops.Step, j journey, found *[]ops.Result) pg.CloneRequest {
 	r := pg.CloneRequest{Rows: bookkeeping(j.state), Extensions: j.plan.Touches().Extensions}
 	if f.Config.Rehearsal.Mode != config.RehearseData {
 		return r
@@ -141,7 +140,7 @@ func (f *flow) cloneRequest(s *ops.Step, j journey) pg.CloneRequest {
 		if err != nil {
 			return err
 		}
-		s.Record(finding("rehearse.backup", ops.Pass(fmt.Sprintf(
+		*found = append(*found, finding("rehearse.backup", ops.Pass(fmt.Sprintf(
 			"the backup is restorable: restored on the clone, and the rows of %s counted and found equal", counted(len(restored.Tables), "table", "tables")))))
 		return nil
 	}
