@@ -25,13 +25,16 @@ func (f *flow) recordRehearsal(s *ops.Step, r rehearsed, found []ops.Result) {
 func rehearsalSummary(o *rehearsal.Outcome, found []ops.Result, took time.Duration) ops.Result {
 	way, reversible := "up, down, up", "reversible"
 	if o.Plan.Direction == migrate.Down {
-		way, reversible = "down, up", "and forward again"
+		way, reversible = "down, up", "the way forward stays open"
 	}
 	switch back := o.Pass(rehearsal.Back); {
 	case back == nil:
 		way, reversible = string(o.Plan.Direction), "no way back was tried"
 	case verdictOn(found, "rehearse.reversible") != ops.StatusPass:
 		reversible = "not reversible"
+		if o.Plan.Direction == migrate.Down {
+			reversible = "the way forward is not open"
+		}
 	}
 	r := finding("rehearse", ops.Pass(fmt.Sprintf("%s on a clone on %s: %s", way, o.Place, reversible)))
 	r.Took = took
