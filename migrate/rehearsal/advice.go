@@ -15,9 +15,10 @@ type trap struct {
 	// name is the kind, as docs/rehearsal.md lists it.
 	name string
 	// lock is the strongest mode it takes on a table that is in use, NoLock when it
-	// takes none; on is which table that is, where it is not the statement's own.
-	lock LockMode
-	on   string
+	// takes none; on is which table that is, where it is not the statement's own. note is
+	// what else has to be known.
+	lock     LockMode
+	on, note string
 	// rewrites and scans say what else it does to that table.
 	rewrites, scans bool
 	// instead is the safe form in general.
@@ -49,11 +50,11 @@ var traps = []trap{
 		instead: "add it without default, set the default, fill the old rows in batches", find: addVolatile,
 	},
 	{
-		name: "ADD COLUMN NOT NULL without default", lock: AccessExclusive, scans: true, on: "the table; fails on rows",
+		name: "ADD COLUMN NOT NULL without default", lock: AccessExclusive, scans: true, note: "fails on rows",
 		instead: "a constant default", find: addNotNull,
 	},
 	{
-		name: "ALTER COLUMN TYPE", lock: AccessExclusive, rewrites: true, on: "the table; no rewrite for a longer varchar, text, more numeric digits",
+		name: "ALTER COLUMN TYPE", lock: AccessExclusive, rewrites: true, note: "none for a longer varchar, text, more numeric digits",
 		instead: "a new column, written beside the old one, then swapped", find: changeType,
 	},
 	{
@@ -81,23 +82,23 @@ var traps = []trap{
 		instead: "none while the table is in use: plan a window", find: addExclude,
 	},
 	{
-		name: "RENAME of a table or column", lock: AccessExclusive, on: "the table; breaks clients",
+		name: "RENAME of a table or column", lock: AccessExclusive, note: "breaks clients",
 		instead: "expand and contract: both names for a while", find: rename,
 	},
 	{
-		name: "RENAME of an enum's value", on: "breaks clients",
+		name: "RENAME of an enum's value", note: "breaks clients",
 		instead: "a new value beside the old one", find: renameValue,
 	},
 	{
-		name: "DROP COLUMN", lock: AccessExclusive, on: "the table; data is lost",
+		name: "DROP COLUMN", lock: AccessExclusive, note: "data is lost",
 		instead: "stop reading and writing it first; archive", find: dropColumn,
 	},
 	{
-		name: "DROP TABLE", lock: AccessExclusive, on: "the table and those its foreign keys refer to; data is lost",
+		name: "DROP TABLE", lock: AccessExclusive, on: "the table and those its foreign keys refer to", note: "data is lost",
 		instead: "drop its foreign keys first, each in a short transaction; archive", find: dropTable,
 	},
 	{
-		name: "TRUNCATE", lock: AccessExclusive, on: "the table; data is lost",
+		name: "TRUNCATE", lock: AccessExclusive, note: "data is lost",
 		instead: "DELETE in batches; archive", find: truncate,
 	},
 	{
@@ -129,15 +130,15 @@ var traps = []trap{
 		instead: "a CHECK on the column, NOT VALID, then VALIDATE CONSTRAINT", find: domainConstraint,
 	},
 	{
-		name: "ADD VALUE used in the same transaction", on: "fails",
+		name: "ADD VALUE used in the same transaction", note: "fails",
 		instead: "a file of its own for ALTER TYPE … ADD VALUE", find: func(*command) string { return "" },
 	},
 	{
-		name: "UPDATE or DELETE beside DDL", lock: RowExclusive, scans: true, on: "the table; the DDL's lock is held as long as it runs",
+		name: "UPDATE or DELETE beside DDL", lock: RowExclusive, scans: true, note: "the DDL's lock is held as long as it runs",
 		instead: "separate files; batches", find: writesBesideDDL,
 	},
 	{
-		name: "SET lock_timeout", on: "others wait behind the wait",
+		name: "SET lock_timeout longer than 2 s, or none", note: "others wait behind it for that long",
 		instead: "leave it to clipperops: it waits briefly, gives way and tries again", find: setLockTimeout,
 	},
 }

@@ -112,7 +112,7 @@ func TestSafeFormsCanBeTyped(t *testing.T) {
 		{"REFRESH MATERIALIZED VIEW top_clips", "REFRESH MATERIALIZED VIEW CONCURRENTLY top_clips; it needs a unique index on the view's columns, without WHERE"},
 	}
 	for _, tt := range tests {
-		advice := adviseOn(readCommand(worked(tt.statement)))
+		advice := adviseOn(readCommand(nil, worked(tt.statement)))
 		if !slices.ContainsFunc(advice, func(a Advice) bool { return a.Safe == tt.want }) {
 			t.Errorf("%s\n got %+v\nwant %s", tt.statement, advice, tt.want)
 		}
@@ -141,7 +141,7 @@ func TestSafeStatementsGetNoAdvice(t *testing.T) {
 		"VACUUM clips", "CREATE TABLE a (id int)", "COMMENT ON TABLE a IS 'DROP TABLE'", "GRANT UPDATE ON clips TO app",
 		"SELECT 'UPDATE clips SET a = 1'", "/* nothing */", "",
 	} {
-		if advice := adviseOn(readCommand(&Statement{Text: statement})); len(advice) > 0 {
+		if advice := adviseOn(readCommand(nil, &Statement{Text: statement})); len(advice) > 0 {
 			t.Errorf("%s: %+v", statement, advice)
 		}
 	}
@@ -162,7 +162,7 @@ func TestWhatAStatementWritesIsReadFromItsText(t *testing.T) {
 		"GRANT SELECT, UPDATE ON clips TO app":                                                "",
 		"COMMENT ON TABLE a IS 'x'":                                                           "",
 	} {
-		if got := strings.Join(writesIn(readCommand(&Statement{Text: statement}).tokens), " "); got != want {
+		if got := strings.Join(writesIn(readCommand(nil, &Statement{Text: statement}).tokens), " "); got != want {
 			t.Errorf("%s: %q, want %q", statement, got, want)
 		}
 	}

@@ -1,6 +1,7 @@
 package rehearsal
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/clipper/clipperops/internal/sqlscan"
@@ -22,19 +23,19 @@ type command struct {
 	beside bool
 }
 
-// readCommand takes a measured statement apart. Text that is no SQL gives a command
-// without tokens, which no advice fits.
-func readCommand(s *Statement) *command {
+// readCommand takes a measured statement of the file apart. Text that is no SQL gives a
+// command without tokens, which no advice fits.
+func readCommand(f *File, s *Statement) *command {
 	c := &command{rewrote: len(s.Rewritten) > 0, read: len(s.Scanned) > 0, built: len(s.Built) > 0}
 	statements, err := sqlscan.Split(s.Text)
 	if err != nil || len(statements) == 0 {
 		return c
 	}
 	c.tokens = statements[0].Tokens
-	for _, l := range s.Locks {
-		if l.Relation.Kind == "partitioned table" && !l.Relation.New {
-			c.partitioned = true
-		}
+	if f != nil {
+		c.partitioned = slices.ContainsFunc(f.Locks, func(l Lock) bool {
+			return l.Relation.Kind == "partitioned table" && !l.Relation.New && c.names(l.Relation)
+		})
 	}
 	if p := c.phrase(); p.take("ALTER", "TABLE") {
 		p.takeAny("IF", "EXISTS", "ONLY")
@@ -45,6 +46,11 @@ func readCommand(s *Statement) *command {
 		c.actions = p.parts()
 	}
 	return c
+}
+
+// names reports whether the statement says the relation's name.
+func (c *command) names(r Relation) bool {
+	return slices.ContainsFunc(c.tokens, func(t sqlscan.Token) bool { return t.Name() == r.Name })
 }
 
 // phrase is the whole statement.

@@ -117,7 +117,8 @@ var rowTests = []rowTest{
 	{trap: "domain with a constraint", before: "CREATE DOMAIN S.d AS integer; CREATE TABLE S.uses (d S.d)", sql: "ALTER DOMAIN S.d ADD CONSTRAINT positive CHECK (VALUE > 0)", on: "uses"},
 	{trap: "domain with a constraint", before: "CREATE DOMAIN S.d AS integer; CREATE TABLE S.uses (d S.d)", sql: "ALTER DOMAIN S.d SET NOT NULL", on: "uses"},
 	{trap: "UPDATE or DELETE beside DDL", sql: "ALTER TABLE S.p ADD COLUMN c integer; UPDATE S.t SET a = 0", on: "t", also: map[string]LockMode{"p": AccessExclusive}},
-	{trap: "SET lock_timeout", sql: "SET LOCAL lock_timeout = 0", on: "t"},
+	{sql: "SET LOCAL lock_timeout = '1500ms'", on: "t"},
+	{trap: "SET lock_timeout longer than 2 s, or none", sql: "SET LOCAL lock_timeout = 0", on: "t"},
 }
 
 // TestEveryTrapOnAClone runs each row on a real clone: the lock and the rewrite are those
@@ -220,7 +221,7 @@ func checkRow(t *testing.T, o *Outcome, f *File, tt rowTest, schema string) {
 	if got := slices.ContainsFunc(s.Scanned, is); got != want.scans && !want.rewrites && tt.trap != "TRUNCATE" {
 		t.Errorf("%s scanned: %v, want %v; %+v", tt.on, got, want.scans, s.Scanned)
 	}
-	c := readCommand(s)
+	c := readCommand(f, s)
 	c.beside = o.besideDDL(f, s)
 	advice := adviseOn(c)
 	names := make([]string, 0, len(advice))

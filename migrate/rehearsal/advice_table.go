@@ -3,8 +3,10 @@ package rehearsal
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/clipper/clipperops/internal/sqlscan"
+	"github.com/clipper/clipperops/migrate"
 )
 
 // renaming is a name that running clients know and that is no more.
@@ -13,8 +15,8 @@ type renaming struct {
 	table, column, to string
 }
 
-func renamings(c *command) []renaming {
-	var all []renaming
+// renamingIn reads the new name that an ALTER TABLE gives; it can give only one.
+func renamingIn(c *command) (renaming, bool) {
 	for _, action := range c.actions {
 		if !action.take("RENAME") || action.begins("CONSTRAINT") {
 			continue
@@ -26,20 +28,21 @@ func renamings(c *command) []renaming {
 		}
 		if action.take("TO") {
 			r.to = action.name()
-			all = append(all, r)
+			return r, true
 		}
 	}
-	return all
+	return renaming{}, false
 }
 
 func rename(c *command) string {
-	for _, r := range renamings(c) {
-		if r.column != "" {
-			return fmt.Sprintf("expand and contract: add column %s beside %s, write both, move the readers, then drop %[2]s", r.to, r.column)
-		}
+	switch r, ok := renamingIn(c); {
+	case !ok:
+		return ""
+	case r.column != "":
+		return fmt.Sprintf("expand and contract: add column %s beside %s, write both, move the readers, then drop %[2]s", r.to, r.column)
+	default:
 		return fmt.Sprintf("expand and contract: in the same file CREATE VIEW %s AS SELECT * FROM %s, until no client says the old name", r.table, r.to)
 	}
-	return ""
 }
 
 // renamedValue is the enum's type and its old value.
@@ -145,10 +148,25 @@ func setLockTimeout(c *command) string {
 		return ""
 	}
 	p.takeAny("LOCAL", "SESSION")
-	if !strings.EqualFold(p.at(0).Name(), "lock_timeout") {
+	if p.at(0).Name() != "lock_timeout" || len(p) < 3 || briefly(p[2]) {
 		return ""
 	}
 	return "leave lock_timeout out of the file: clipperops waits briefly, gives way and tries again (--lock-timeout, --lock-retry-for)"
+}
+
+// briefly reports whether a timeout is no longer than the engine's own. DEFAULT and what
+// cannot be read are not.
+func briefly(t sqlscan.Token) bool {
+	text, quoted := t.Value()
+	if !quoted {
+		text = t.Text
+	}
+	text = strings.ReplaceAll(strings.ReplaceAll(text, " ", ""), "min", "m")
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		d, err = time.ParseDuration(text + "ms") // without a unit
+	}
+	return err == nil && d > 0 && d <= migrate.DefaultLockTimeout
 }
 
 // writesIn are the tables, as they are named, whose rows UPDATE, DELETE or MERGE change,

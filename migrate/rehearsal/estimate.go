@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/clipper/clipperops/internal/pg"
 )
 
 const (
@@ -126,7 +124,7 @@ func (o *Outcome) works(f *File, s *Statement) []work {
 	}
 	for _, r := range s.Rewritten {
 		if r.Kind == "index" { // its table is rewritten with it, or only read for it
-			if table, ok := o.tableOf(r); ok && !slices.ContainsFunc(s.Rewritten, table.same) {
+			if table, ok := o.indexesBefore().table[r.qualified()]; ok && !slices.ContainsFunc(s.Rewritten, table.same) {
 				add(indexing, table)
 			}
 			continue
@@ -156,7 +154,7 @@ func (o *Outcome) priced(w work) work {
 	var seconds float64
 	switch w.kind {
 	case rewriting:
-		w.indexes = o.indexesOf(w.table)
+		w.indexes = o.indexesBefore().on[w.table.qualified()]
 		seconds = float64(w.size.Bytes)/rates.RewriteBytes + float64(w.indexes)*indexed
 	case indexing:
 		seconds = indexed
@@ -167,55 +165,6 @@ func (o *Outcome) priced(w work) work {
 	}
 	w.takes = time.Duration(seconds * float64(time.Second))
 	return w
-}
-
-// indexesOf is how many indexes the table had before the plan.
-func (o *Outcome) indexesOf(table Relation) int {
-	n := 0
-	o.partsOf(table, func(part pg.Object) {
-		switch part.Kind {
-		case pg.KindIndex:
-			n++
-		case pg.KindConstraint:
-			for _, kind := range []string{"PRIMARY KEY", "UNIQUE", "EXCLUDE"} {
-				if strings.HasPrefix(part.Definition, kind) {
-					n++
-				}
-			}
-		}
-	})
-	return n
-}
-
-// partsOf goes over what belonged to the table before the plan.
-func (o *Outcome) partsOf(table Relation, visit func(pg.Object)) {
-	if o.Before == nil {
-		return
-	}
-	for _, part := range o.Before.Objects {
-		if !part.Of.IsZero() && unquoted(part.Of.Name) == table.qualified() {
-			visit(part)
-		}
-	}
-}
-
-// tableOf is the table an index was on before the plan.
-func (o *Outcome) tableOf(index Relation) (Relation, bool) {
-	if o.Before == nil {
-		return Relation{}, false
-	}
-	for _, object := range o.Before.Objects {
-		name := unquoted(object.Name)
-		if object.Kind == pg.KindConstraint { // public.t.t_pkey, for the index public.t_pkey
-			schema, _, _ := strings.Cut(name, ".")
-			name = schema + name[strings.LastIndexByte(name, '.'):]
-		}
-		if (object.Kind == pg.KindIndex || object.Kind == pg.KindConstraint) && name == index.qualified() {
-			schema, table, _ := strings.Cut(unquoted(object.Of.Name), ".")
-			return Relation{Schema: schema, Name: table, Kind: "table"}, true
-		}
-	}
-	return Relation{}, false
 }
 
 // qualified is the name with its schema, without quotes.

@@ -29,8 +29,9 @@ func (h hold) stops() string {
 	return h.lock.Mode.Stops()
 }
 
-// holdOf estimates how long the lock is held on the target.
-func (o *Outcome) holdOf(f *File, l Lock) hold {
+// holdOf estimates how long the lock is held on the target; takes is how long each
+// statement of the file does.
+func (o *Outcome) holdOf(f *File, l Lock, takes []time.Duration) hold {
 	h := hold{file: f, lock: l, lasts: l.Held}
 	if l.Statement < 0 || len(f.Statements) == 0 {
 		return h
@@ -46,7 +47,7 @@ func (o *Outcome) holdOf(f *File, l Lock) hold {
 			h.taker = s
 		}
 		h.during = append(h.during, s)
-		total += o.Takes(f, s)
+		total += takes[i]
 	}
 	if h.taker != nil {
 		h.lasts = total
@@ -57,13 +58,17 @@ func (o *Outcome) holdOf(f *File, l Lock) hold {
 // holds are the locks of a file that stop an application from using a relation that was
 // there before, in the order they are taken.
 func (o *Outcome) holds(f *File) []hold {
+	takes := make([]time.Duration, len(f.Statements))
+	for i := range f.Statements {
+		takes[i] = o.Takes(f, &f.Statements[i])
+	}
 	var all []hold
 	look := func(locks []Lock) {
 		for _, l := range locks {
 			if l.Mode.Stops() == "" || l.Relation.New || l.Relation.Kind == "index" || l.Relation.Kind == "partitioned index" {
 				continue
 			}
-			h := o.holdOf(f, l)
+			h := o.holdOf(f, l, takes)
 			h.index = o.lockedIndex(l, locks)
 			all = append(all, h)
 		}
@@ -87,7 +92,7 @@ func (o *Outcome) lockedIndex(l Lock, locks []Lock) string {
 		if other.Relation.Kind != "index" || other.Mode < AccessExclusive || other.Relation.New {
 			continue
 		}
-		if table, ok := o.tableOf(other.Relation); ok && table.qualified() == l.Relation.qualified() {
+		if table, ok := o.indexesBefore().table[other.Relation.qualified()]; ok && table.same(l.Relation) {
 			return other.Relation.String()
 		}
 	}
@@ -107,7 +112,7 @@ func (o *Outcome) written(f *File, s *Statement) []Relation {
 	if o.Mode == WithData {
 		return tables
 	}
-	for _, name := range writesIn(readCommand(s).tokens) {
+	for _, name := range writesIn(readCommand(f, s).tokens) {
 		for _, l := range f.Locks {
 			if l.Mode >= RowExclusive && isNamed(l.Relation, name) && !slices.ContainsFunc(tables, l.Relation.same) {
 				tables = append(tables, l.Relation)
@@ -119,6 +124,6 @@ func (o *Outcome) written(f *File, s *Statement) []Relation {
 
 // emptied reports whether the rows went all at once, by DROP or TRUNCATE.
 func emptied(s *Statement, r Relation) bool {
-	c := readCommand(s).phrase()
+	c := readCommand(nil, s).phrase()
 	return slices.ContainsFunc(s.Dropped, r.same) || c.begins("TRUNCATE") || c.begins("DROP")
 }

@@ -14,11 +14,11 @@ import (
 func (o *Outcome) clients() []ops.Result {
 	var breaks, fixes []string
 	o.each(func(f *File, s *Statement) {
-		c := readCommand(s)
-		if made := slices.ContainsFunc(s.Locks, func(l Lock) bool { return l.Relation.New && isNamed(l.Relation, c.target) }); made {
+		c := readCommand(f, s)
+		if made := slices.ContainsFunc(f.Locks, func(l Lock) bool { return l.Relation.New && isNamed(l.Relation, c.target) }); made {
 			return
 		}
-		for _, r := range renamings(c) {
+		if r, ok := renamingIn(c); ok {
 			if r.column != "" {
 				breaks = append(breaks, fmt.Sprintf("column %s of %s is called %s", folded(r.column), folded(r.table), folded(r.to)))
 			} else {
@@ -35,7 +35,7 @@ func (o *Outcome) clients() []ops.Result {
 		}
 	})
 	for _, c := range o.gone() {
-		if slices.Contains(known, c.Kind) {
+		if slices.Contains(knownByName, c.Kind) {
 			breaks = append(breaks, c.Key.String()+" is gone")
 		}
 	}

@@ -79,7 +79,7 @@ func worseFirst(a, b hold) int {
 func (o *Outcome) locks() []ops.Result {
 	all := o.lockedRelations()
 	if len(all) == 0 {
-		return []ops.Result{found("locks", ops.Pass("no table in use is locked against reads or writes"))}
+		return []ops.Result{o.lockSummary("no table in use is locked against reads or writes")}
 	}
 	first := all[0]
 	summary := fmt.Sprintf("strongest lock on a table in use: %s on %s, about %s%s", first.worst.lock.Mode, first.relation, lasting(first.worst.lasts), o.inParentheses(first.relation))
@@ -97,7 +97,24 @@ func (o *Outcome) locks() []ops.Result {
 	if more := noted - mostNoted; more > 0 {
 		summary += fmt.Sprintf("; %s more, small or locked only for a moment, are not listed", counted(more, "table"))
 	}
-	return append([]ops.Result{found("locks", ops.Pass(summary))}, results...)
+	return append([]ops.Result{o.lockSummary(summary)}, results...)
+}
+
+// lockSummary is the line about all locks, a warning when a file sets how long it waits
+// for them: whoever comes later waits behind it.
+func (o *Outcome) lockSummary(summary string) ops.Result {
+	var facts []ops.Fact
+	var fix string
+	o.each(func(f *File, s *Statement) {
+		if safe := setLockTimeout(readCommand(f, s)); safe != "" {
+			facts = append(facts, ops.Fact{Name: f.at(s), Value: brief(s)})
+			fix = safe
+		}
+	})
+	if fix == "" {
+		return found("locks", ops.Pass(summary))
+	}
+	return found("locks", ops.Warn(summary+"; a file waits for locks longer than clipperops would", fix, facts...))
 }
 
 func (o *Outcome) lockNote(l locked) ops.Result {
@@ -198,7 +215,7 @@ func (o *Outcome) lockFix(h hold) string {
 		if o.Takes(h.file, s) < noticeable || len(o.works(h.file, s)) == 0 {
 			continue
 		}
-		c := readCommand(s)
+		c := readCommand(h.file, s)
 		c.beside = s != h.taker
 		switch safe := safeForms(adviseOn(c)); {
 		case safe != "":
@@ -208,7 +225,7 @@ func (o *Outcome) lockFix(h hold) string {
 		}
 	}
 	if len(fixes) == 0 {
-		return cmp.Or(safeForms(adviseOn(readCommand(h.taker))), "there is no gentler form: plan a quiet moment for it")
+		return cmp.Or(safeForms(adviseOn(readCommand(h.file, h.taker))), "there is no gentler form: plan a quiet moment for it")
 	}
 	fixes = distinct(fixes)
 	if more := len(fixes) - mostFixes; more > 0 {

@@ -12,8 +12,8 @@ import (
 // holdsData are the kinds of objects whose loss is a loss of data.
 var holdsData = []pg.Kind{pg.KindTable, pg.KindMaterializedView, pg.KindColumn}
 
-// known are the kinds of objects that programs know by name.
-var known = []pg.Kind{pg.KindTable, pg.KindView, pg.KindMaterializedView, pg.KindForeignTable, pg.KindColumn, pg.KindFunction, pg.KindProcedure, pg.KindSequence, pg.KindType, pg.KindEnum, pg.KindDomain, pg.KindSchema}
+// knownByName are the kinds of objects that programs know by name.
+var knownByName = []pg.Kind{pg.KindTable, pg.KindView, pg.KindMaterializedView, pg.KindForeignTable, pg.KindColumn, pg.KindFunction, pg.KindProcedure, pg.KindSequence, pg.KindType, pg.KindEnum, pg.KindDomain, pg.KindSchema}
 
 // gone are the objects that were there before the plan and are not after it, those that
 // only have another name left out.
@@ -35,18 +35,20 @@ func (o *Outcome) gone() []pg.Change {
 // renamedNames are the names that the plan takes from objects: public.clips, public.clips.title.
 func (o *Outcome) renamedNames() []string {
 	var names []string
-	o.each(func(_ *File, s *Statement) {
-		for _, r := range renamings(readCommand(s)) {
-			for _, l := range s.Locks {
-				if !isNamed(l.Relation, r.table) {
-					continue
-				}
-				name := l.Relation.qualified()
-				if r.column != "" {
-					name += "." + folded(r.column)
-				}
-				names = append(names, name)
+	o.each(func(f *File, s *Statement) {
+		r, ok := renamingIn(readCommand(f, s))
+		if !ok {
+			return
+		}
+		for _, l := range f.Locks {
+			if !isNamed(l.Relation, r.table) {
+				continue
 			}
+			name := l.Relation.qualified()
+			if r.column != "" {
+				name += "." + folded(r.column)
+			}
+			names = append(names, name)
 		}
 	})
 	return names
@@ -70,8 +72,8 @@ func (o *Outcome) lost() ops.Result {
 	for _, line := range o.emptiedTables() {
 		note(line, true)
 	}
-	o.each(func(_ *File, s *Statement) {
-		c := readCommand(s)
+	o.each(func(f *File, s *Statement) {
+		c := readCommand(f, s)
 		for _, line := range []string{dropTable(c), dropColumn(c), truncate(c)} {
 			if line != "" {
 				fixes = append(fixes, "safe form: "+line)
@@ -122,11 +124,12 @@ func (o *Outcome) emptiedTables() []string {
 				all = append(all, fmt.Sprintf("%s rows of %s", grouped(r.Deleted), r.Relation))
 			}
 		}
-		c := readCommand(s).phrase()
+		c := readCommand(f, s)
 		dropped := slices.DeleteFunc(slices.Clone(s.Dropped), func(r Relation) bool { return r.Kind != "table" && r.Kind != "materialized view" })
-		if c.begins("TRUNCATE") {
-			for _, l := range s.Locks {
-				if l.Mode >= AccessExclusive && l.Relation.Kind == "table" {
+		if c.phrase().begins("TRUNCATE") {
+			for _, l := range slices.Concat(s.Locks, f.Locks) {
+				cascaded := slices.Contains(s.Locks, l)
+				if l.Mode >= AccessExclusive && l.Relation.Kind == "table" && (cascaded || c.names(l.Relation)) {
 					dropped = append(dropped, l.Relation)
 				}
 			}

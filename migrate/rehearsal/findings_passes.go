@@ -36,13 +36,13 @@ func (o *Outcome) where() string {
 // failsOnRows finds what an empty table allows and one with rows does not.
 func (o *Outcome) failsOnRows() (fails, fixes []string) {
 	o.each(func(f *File, s *Statement) {
-		c := readCommand(s)
+		c := readCommand(f, s)
 		for _, action := range c.actions {
 			column, needed := neededColumn(action)
 			if !needed {
 				continue
 			}
-			for _, l := range s.Locks {
+			for _, l := range f.Locks {
 				if size := o.Sizes[l.Relation.String()]; isNamed(l.Relation, c.target) && !l.Relation.New && size.Rows > 0 {
 					fails = append(fails, fmt.Sprintf("%s: column %s is NOT NULL without a default, and %s has %s", f.at(s), column.name, l.Relation, size))
 					fixes = append(fixes, "safe form: "+addNotNull(c))
@@ -57,8 +57,8 @@ func (o *Outcome) failsOnRows() (fails, fixes []string) {
 func (o *Outcome) untried() []string {
 	var all []string
 	o.each(func(f *File, s *Statement) {
-		c := readCommand(s)
-		for _, l := range s.Locks {
+		c := readCommand(f, s)
+		for _, l := range f.Locks {
 			size := o.Sizes[l.Relation.String()]
 			if l.Relation.New || size.rows() == 0 || !c.checksRows() || !isNamed(l.Relation, c.target) {
 				continue

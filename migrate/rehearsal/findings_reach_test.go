@@ -141,11 +141,13 @@ func TestAPlanThatCannotBeUndoneIsRefusedUnlessAllowed(t *testing.T) {
 	}{
 		{"no down file", Outcome{NoWayBack: &ops.Failure{What: "000012 has no down file"}}, []string{"there is no way back", "000012 has no down file"}},
 		{
-			"down fails", Outcome{Passes: []Pass{failedAt(Back, back, 12, 7, depends)}},
+			"down fails",
+			Outcome{Passes: []Pass{failedAt(Back, back, 12, 7, depends)}},
 			[]string{"000012_x.down.sql fails on the clone", "no target below 12 can be reached", "line 7: ERROR"},
 		},
 		{
-			"down leaves something", Outcome{Passes: []Pass{{Name: Back, Plan: back, After: snapshotOf(table)}}},
+			"down leaves something",
+			Outcome{Passes: []Pass{{Name: Back, Plan: back, After: snapshotOf(table)}}},
 			[]string{"leave another schema", "+ table kept", "(000012_x.up.sql)"},
 		},
 	} {

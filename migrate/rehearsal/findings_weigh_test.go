@@ -264,3 +264,39 @@ func TestManyHarmlessLocksAreCounted(t *testing.T) {
 	}
 	has(t, "the rest", result(t, o, "rehearse.locks").Summary, "8 tables more")
 }
+
+// TestAFileThatWaitsLongIsNamed: everybody who comes later waits behind it.
+func TestAFileThatWaitsLongIsNamed(t *testing.T) {
+	t.Parallel()
+	for text, warns := range map[string]bool{
+		"SET lock_timeout = 0": true, "SET LOCAL lock_timeout TO '5min'": true, "SET lock_timeout = DEFAULT": true, "SET lock_timeout TO 5000": true,
+		"SET LOCAL lock_timeout = '500ms'": false, "SET lock_timeout = '2 s'": false, "SET lock_timeout = 300": false, "SET statement_timeout = 0": false,
+	} {
+		r := result(t, outcomeOf(fileOf(Statement{Text: text})), "rehearse.locks")
+		if (r.Status == ops.StatusWarn) != warns {
+			t.Errorf("%s: %s", text, shown(r))
+		}
+	}
+}
+
+// TestAnIndexLockedAgainstAllStopsReadsToo: the server opens every index of a table to
+// plan a query on it.
+func TestAnIndexLockedAgainstAllStopsReadsToo(t *testing.T) {
+	t.Parallel()
+	index := Relation{Schema: "public", Name: "idx_a", Kind: "index"}
+	s := Statement{
+		Text:      "REINDEX INDEX idx_a",
+		Locks:     []Lock{{Relation: submissions, Mode: Share}, {Relation: index, Mode: AccessExclusive}},
+		Rewritten: []Relation{index}, Scanned: []Relation{submissions},
+	}
+	o := outcomeOf(fileOf(s))
+	o.Before = snapshotOf(object("index", "public.idx_a", "public.clip_submissions", "CREATE INDEX idx_a ON public.clip_submissions USING btree (a)"))
+	r := result(t, o, "rehearse.locks.clip_submissions")
+	if want := "REINDEX INDEX idx_a blocks reads and writes on clip_submissions for about 0.8 s (1,200,000 rows)"; r.Summary != want {
+		t.Errorf("%s\nwant %s", shown(r), want)
+	}
+	has(t, "evidence", shown(r), "ACCESS EXCLUSIVE on its index idx_a", "REINDEX INDEX CONCURRENTLY idx_a; alone in its file")
+	if r := result(t, o, "rehearse.rewrite"); r.Status != ops.StatusPass {
+		t.Error(shown(r))
+	}
+}

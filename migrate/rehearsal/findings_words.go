@@ -98,7 +98,7 @@ func and(words []string) string {
 // brief is a statement in a few words: "CREATE INDEX idx_a", "ALTER TABLE clips ADD
 // COLUMN karma bigint …".
 func brief(s *Statement) string {
-	c := readCommand(s)
+	c := readCommand(nil, s)
 	p := c.phrase()
 	if len(p) == 0 {
 		return "the statement"

@@ -26,7 +26,7 @@ func (o *Outcome) rewrite() ops.Result {
 				}
 			}
 			facts = append(facts, line)
-			fixes = append(fixes, strings.Split(safeForms(adviseOn(readCommand(s))), "\n")...)
+			fixes = append(fixes, strings.Split(safeForms(adviseOn(readCommand(f, s))), "\n")...)
 		}
 	})
 	switch {
@@ -58,7 +58,7 @@ func (o *Outcome) rows() []ops.Result {
 				heaviest = fmt.Sprintf("%s: %s", brief(s), o.workSaid(s, w))
 			}
 			warns = true
-			c := readCommand(s)
+			c := readCommand(f, s)
 			c.beside = o.besideDDL(f, s)
 			advice := safeForms(adviseOn(c))
 			if advice == "" {

@@ -165,6 +165,9 @@ type Outcome struct {
 	// AllowIrreversible says that the change may go on without a way back: what lacks is
 	// then a warning.
 	AllowIrreversible bool
+
+	// indexes are kept once they were asked for.
+	indexes *indexesBefore
 }
 
 // Rates are measured on the clone: how fast tables are read, written anew and indexed
