@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"strconv"
+	"strings"
 
 	"github.com/clipper/clipperops/migrate"
 	"github.com/jackc/pgx/v5"
@@ -41,41 +42,35 @@ var kinds = map[string]string{
 }
 
 // The columns of every query here, all of them text: what the row is, and of what
-// relation; two or three words; five numbers.
+// relation; its schema, name and kind; numbers.
 const (
 	columnWhat = iota
 	columnOID
-	columnA
-	columnB
-	columnC
+	columnSchema
+	columnName
+	columnKind
 	columnNumbers
-	columnCount = columnNumbers + 5
 )
 
 // firstUserOID is the first OID the server gives to what users make (FirstNormalObjectId).
 const firstUserOID = "16384"
 
-// classSQL is a relation as the catalogs have it; what follows it says which.
-const classSQL = `
+const walSQL = `
+SELECT 'wal', 0::bigint, NULL::text, NULL::text, NULL::text,
+       pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')::bigint, 0::bigint, 0::bigint, 0::bigint`
+
+// The size is 0 for what is gone meanwhile.
+const catalogSQL = `
 SELECT 'class', c.oid::bigint, n.nspname::text, c.relname::text, c.relkind::text,
-       c.relfilenode::bigint, coalesce(i.indrelid, 0)::bigint, {size}::bigint, 0::bigint, 0::bigint
+       c.relfilenode::bigint, coalesce(i.indrelid, 0)::bigint, coalesce(pg_catalog.pg_table_size(c.oid), 0), 0::bigint
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
- WHERE c.oid >= ` + firstUserOID + ` AND c.relkind = ANY ('{r,p,i,I,m,v,S,f}') AND n.nspname !~ '^pg_'`
-
-const walSQL = `
-SELECT 'wal', 0::bigint, NULL::text, NULL::text, NULL::text,
-       pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint`
-
-// size is 0 for what is gone meanwhile.
-const sizeOf = "coalesce(pg_catalog.pg_table_size(c.oid), 0)"
-
-var wholeCatalogSQL = withSize(classSQL, sizeOf) + " UNION ALL " + walSQL
+ WHERE c.oid >= ` + firstUserOID + ` UNION ALL ` + walSQL
 
 // readCatalog reads all of it, and how much write-ahead log there is.
 func readCatalog(ctx context.Context, conn *pgx.Conn) (catalog, int64, error) {
-	results, err := conn.PgConn().Exec(ctx, wholeCatalogSQL).ReadAll()
+	results, err := conn.PgConn().Exec(ctx, catalogSQL).ReadAll()
 	if err != nil {
 		return nil, 0, err
 	}
@@ -85,19 +80,21 @@ func readCatalog(ctx context.Context, conn *pgx.Conn) (catalog, int64, error) {
 			wal = number(row, 0)
 			continue
 		}
-		oid, e := classOf(row)
-		e.bytes = number(row, 2)
-		all[oid] = e
+		if e, ok := entryOf(row, number(row, 0), number(row, 1)); ok {
+			e.bytes = number(row, 2)
+			all[e.OID] = e
+		}
 	}
 	return all, wal, nil
 }
 
-func classOf(row [][]byte) (uint32, entry) {
-	oid := uint32(integer(row[columnOID]))
-	return oid, entry{
-		Relation: Relation{OID: oid, Schema: string(row[columnA]), Name: string(row[columnB]), Kind: kinds[string(row[columnC])]},
-		node:     uint32(number(row, 0)), table: uint32(number(row, 1)),
-	}
+// entryOf is the relation of a row; false when it is none that counts.
+func entryOf(row [][]byte, node, table int64) (entry, bool) {
+	schema, kind := string(row[columnSchema]), kinds[string(row[columnKind])]
+	return entry{
+		Relation: Relation{OID: uint32(integer(row[columnOID])), Schema: schema, Name: string(row[columnName]), Kind: kind},
+		node:     uint32(node), table: uint32(table),
+	}, kind != "" && !strings.HasPrefix(schema, "pg_")
 }
 
 func number(row [][]byte, i int) int64 { return integer(row[columnNumbers+i]) }

@@ -2,6 +2,7 @@ package rehearsal
 
 import (
 	"context"
+	"time"
 
 	"github.com/clipper/clipperops/internal/pg"
 )
@@ -9,32 +10,51 @@ import (
 const (
 	// fewFiles is up to how many files each has a schema diff of its own.
 	fewFiles = 20
-	// groups is how many diffs a longer plan has.
+	// groups is how many diffs a longer plan has at most.
 	groups = 10
+	// looksShare is the part of the files' time that looking at the schema of a long plan
+	// may take.
+	looksShare = 4
 )
 
 // differ finds out what files changed in the schema: each, or a group of them.
 type differ struct {
 	rehearsal *rehearsal
 	files     int
+	// thrifty looks no more often than a long plan does.
+	thrifty bool
 	// last is the schema when it was last looked at.
 	last *pg.Snapshot
 	// pending are the files since then.
 	pending []*File
+	// took is the time of the files until now, looked that of looking, and once that of
+	// the last look.
+	took, looked, once time.Duration
 }
 
-// due reports whether the i-th file ends a group.
+// due reports whether the i-th file ends a group. Where the files are over in no time,
+// looking at the schema must not take longer than they do.
 func (d *differ) due(i int) bool {
-	return d.files <= fewFiles || i == d.files-1 || (i+1)*groups/d.files > i*groups/d.files
+	switch {
+	case i == d.files-1, d.files <= fewFiles && !d.thrifty:
+		return true
+	case d.files > fewFiles && (i+1)*groups/d.files == i*groups/d.files:
+		return false
+	}
+	return d.looked+d.once <= d.took/looksShare
 }
 
 // done is told of each file that is committed. now is the schema, where it was looked at.
 func (d *differ) done(ctx context.Context, i int, f *File) (now *pg.Snapshot, err error) {
 	d.pending = append(d.pending, f)
+	d.took += f.Took
 	if !d.due(i) {
 		return nil, nil
 	}
+	started := time.Now()
 	now, err = d.rehearsal.snapshot(ctx)
+	d.once = time.Since(started)
+	d.looked += d.once
 	if err == nil {
 		d.close(now)
 	}

@@ -22,12 +22,15 @@ const (
 )
 
 // guard finds the locks of a statement that runs outside a transaction: they are gone
-// when it is over. It holds SHARE UPDATE EXCLUSIVE on every table, so that a statement
-// which wants that or more has to wait, and can be seen waiting; then it steps aside from
-// what was asked for.
+// when it is over. It holds SHARE on every table, so that a statement which wants more
+// than to read, or to lock rows, has to wait, and can be seen waiting; then it steps
+// aside from what was asked for, and from nothing else.
 type guard struct {
-	conn *pgx.Conn
-	pid  uint32
+	// two sessions hold the locks in turn: the second takes those that are to stay
+	// before the first lets all of its own go. SHARE does not exclude SHARE.
+	two [2]*pgx.Conn
+	at  int
+	pid uint32
 	// stop ends the watch, done is closed when it has ended.
 	stop chan struct{}
 	done chan struct{}
@@ -47,11 +50,15 @@ type sighting struct {
 	since time.Time
 }
 
-// tablesSQL are the tables the role may lock, but for those the session has locked.
+// tablesSQL are the tables the role may lock, but for those the session has locked or
+// waits for. LOCK does not take materialized views; what is said of one takes SHARE UPDATE
+// EXCLUSIVE, and is not said in the end.
 const tablesSQL = `
-SELECT coalesce(pg_catalog.string_agg(pg_catalog.format('ONLY %I.%I', n.nspname, c.relname), ', ' ORDER BY c.oid), '')
+SELECT coalesce(pg_catalog.string_agg(pg_catalog.format('ONLY %I.%I', n.nspname, c.relname), ', ' ORDER BY c.oid) FILTER (WHERE c.relkind <> 'm'), ''),
+       coalesce(pg_catalog.string_agg(pg_catalog.format(';COMMENT ON MATERIALIZED VIEW %I.%I IS NULL', n.nspname, c.relname), '' ORDER BY c.oid)
+                FILTER (WHERE c.relkind = 'm' AND pg_catalog.pg_has_role(c.relowner, 'USAGE')), '')
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND c.oid >= ` + firstUserOID + `
+ WHERE c.relkind IN ('r', 'p', 'm') AND c.relpersistence <> 't' AND c.oid >= ` + firstUserOID + `
    AND n.nspname !~ '^pg_' AND n.nspname <> 'clipperops' AND c.relname <> 'schema_migrations'
    AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE')
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.pid = $1::int AND l.relation = c.oid
@@ -66,74 +73,95 @@ SELECT coalesce(l.relation, 0)::bigint, coalesce(l.mode, ''), l.granted
 
 // newGuard stands in the way of the session pid. Where it cannot, it only watches.
 func (r *rehearsal) newGuard(ctx context.Context, pid uint32) (*guard, error) {
-	conn, err := pg.Connect(ctx, r.Clone, pg.ConnOptions{Application: r.Application, IdleInTransaction: time.Minute})
-	if err != nil {
-		return nil, err
+	g := &guard{pid: pid, stop: make(chan struct{}), done: make(chan struct{}), seen: map[uint32]*sighting{}}
+	for i := range r.guards {
+		if r.guards[i] == nil || r.guards[i].IsClosed() {
+			conn, err := pg.Connect(ctx, r.Clone, pg.ConnOptions{Application: r.Application, IdleInTransaction: time.Minute})
+			if err != nil {
+				return nil, err
+			}
+			r.guards[i] = conn
+		}
 	}
-	g := &guard{conn: conn, pid: pid, stop: make(chan struct{}), done: make(chan struct{}), seen: map[uint32]*sighting{}}
-	if err := g.stand(ctx, ""); err != nil {
-		closeConn(ctx, conn)
+	g.two = r.guards
+	if err := g.stand(ctx, g.two[0], true); err != nil {
 		return nil, err
 	}
 	go g.watch(ctx)
 	return g, nil
 }
 
-// stand locks every table the statement has not locked. That it cannot is no error: the
-// statement is watched all the same.
-func (g *guard) stand(ctx context.Context, nowait string) error {
-	var tables string
-	if err := g.conn.QueryRow(ctx, tablesSQL, int32(g.pid)).Scan(&tables); err != nil || tables == "" {
+// stand locks every table that the statement has not come to. That it cannot is no
+// error: the statement is watched all the same.
+func (g *guard) stand(ctx context.Context, conn *pgx.Conn, first bool) error {
+	var tables, views string
+	if err := conn.QueryRow(ctx, tablesSQL, int32(g.pid)).Scan(&tables, &views); err != nil {
 		return err
 	}
-	err := g.conn.PgConn().Exec(ctx, "BEGIN;SET LOCAL lock_timeout = '"+guardPatience+"';LOCK TABLE "+tables+" IN SHARE UPDATE EXCLUSIVE MODE "+nowait).Close()
+	sql := "BEGIN;SET LOCAL lock_timeout = '" + guardPatience + "'"
+	if tables != "" {
+		sql += ";LOCK TABLE " + tables + " IN SHARE MODE"
+		if !first { // the statement waits for us meanwhile
+			sql += " NOWAIT"
+		}
+	}
+	if first {
+		sql += views
+	}
+	err := conn.PgConn().Exec(ctx, sql).Close()
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) {
-		return g.stepAside(ctx)
+		return stepAside(ctx, conn)
 	}
 	return err
 }
 
-func (g *guard) standing() bool { return g.conn.PgConn().TxStatus() == 'T' }
+func (g *guard) standing() bool { return g.two[g.at].PgConn().TxStatus() == 'T' }
 
-func (g *guard) stepAside(ctx context.Context) error {
-	if g.conn.PgConn().TxStatus() == 'I' {
+func stepAside(ctx context.Context, conn *pgx.Conn) error {
+	if conn.PgConn().TxStatus() == 'I' {
 		return nil
 	}
-	return g.conn.PgConn().Exec(ctx, "ROLLBACK").Close()
+	return conn.PgConn().Exec(ctx, "ROLLBACK").Close()
 }
 
 // watch looks until it is stopped.
 func (g *guard) watch(ctx context.Context) {
 	defer close(g.done)
-	defer closeConn(ctx, g.conn)
-	var since time.Time // when the statement was first seen waiting
 	for {
 		waiting, err := g.look(ctx)
 		if err == nil && waiting != nil && g.standing() {
-			if since.IsZero() {
-				since = time.Now()
-			}
-			err = g.letPass(ctx, *waiting, since)
-			since = time.Time{}
+			err = g.letPass(ctx, *waiting)
 		}
 		if g.err = err; err != nil {
-			return
+			break
 		}
 		pause := guardGlances
 		if g.standing() {
 			pause = guardLooks
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-g.stop:
-		case <-ctx.Done():
-		case <-timer.C:
-			continue
+		if !g.sleep(ctx, pause) {
+			break
 		}
-		timer.Stop()
-		return
 	}
+	for _, conn := range g.two {
+		if g.err != nil || stepAside(ctx, conn) != nil { // the server lets go when the session ends
+			closeConn(ctx, conn)
+		}
+	}
+}
+
+// sleep is false when the watch is over.
+func (g *guard) sleep(ctx context.Context, pause time.Duration) bool {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-g.stop:
+	case <-ctx.Done():
+	case <-timer.C:
+		return true
+	}
+	return false
 }
 
 // asked is a lock that the statement waits for; oid is 0 where it waits for a transaction.
@@ -144,7 +172,7 @@ type asked struct {
 
 // look notes the locks that the statement has, and returns what it waits for.
 func (g *guard) look(ctx context.Context) (*asked, error) {
-	rows, err := g.conn.Query(ctx, watchSQL, int32(g.pid))
+	rows, err := g.two[g.at].Query(ctx, watchSQL, int32(g.pid))
 	if err != nil {
 		return nil, err
 	}
@@ -176,17 +204,22 @@ func (g *guard) saw(oid uint32, mode LockMode) {
 	}
 }
 
-// letPass steps aside, and stands in the way again of whatever the statement has not
-// come to. since is when it was seen waiting.
-func (g *guard) letPass(ctx context.Context, a asked, since time.Time) error {
-	if err := g.stepAside(ctx); err != nil {
+// letPass gives the statement what it asked for, and keeps the rest from it.
+func (g *guard) letPass(ctx context.Context, a asked) error {
+	since := time.Now()
+	other := 1 - g.at
+	if err := g.stand(ctx, g.two[other], false); err != nil {
 		return err
 	}
+	if err := stepAside(ctx, g.two[g.at]); err != nil {
+		return err
+	}
+	g.at = other
 	g.waited += time.Since(since)
 	if a.oid != 0 {
 		g.saw(a.oid, a.mode)
 	}
-	return g.stand(ctx, "NOWAIT")
+	return nil
 }
 
 // end stops the watch, and lets go of everything.

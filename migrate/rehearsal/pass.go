@@ -39,7 +39,7 @@ func (r *rehearsal) pass(ctx context.Context, name PassName, plan *migrate.Plan)
 		if w.meter, err = r.newMeter(ctx, plan); err != nil {
 			return false, err
 		}
-		w.differ = &differ{rehearsal: r, files: len(plan.Files), last: r.schema}
+		w.differ = &differ{rehearsal: r, files: len(plan.Files), last: r.schema, thrifty: name == Back}
 	}
 	running, stop := context.WithCancel(ctx)
 	defer stop()

@@ -83,6 +83,8 @@ type rehearsal struct {
 	look *pgx.Conn
 	// version is the engine's own table.
 	version versionTable
+	// guards are the sessions of a guard, opened when one is needed.
+	guards [2]*pgx.Conn
 	// schema is the clone's after the last pass.
 	schema *pg.Snapshot
 }
@@ -92,8 +94,14 @@ func (r *rehearsal) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer closeConn(ctx, conn)
 	r.look = conn
+	defer func() {
+		for _, conn := range []*pgx.Conn{r.look, r.guards[0], r.guards[1]} {
+			if conn != nil {
+				closeConn(ctx, conn)
+			}
+		}
+	}()
 	if r.version, err = readVersionTable(ctx, conn); err != nil {
 		return notCarriedOut(ctx, "where the clone stands cannot be read", err)
 	}

@@ -13,7 +13,7 @@ type sample struct {
 	held []held
 	// changed are the relations whose pg_class row it made or changed.
 	changed []entry
-	// shared are catalogs of the whole server that it wrote to.
+	// shared is what it changed outside the database.
 	shared []string
 	// wal is how much write-ahead log there is.
 	wal int64
@@ -44,41 +44,43 @@ func (c counts) since(before counts) counts {
 	}
 }
 
-// Modes are numbered by their place, which is that of LockMode.
+// heldSQL is every relation that the transaction has locked, and that is at least what it
+// changed: nothing is done to a relation without a lock that stays. Modes are numbered as
+// LockMode does. Rows of pg_class that this transaction wrote have an age of zero, or less
+// when a subtransaction did.
 const heldSQL = `
-SELECT 'held', l.oid::bigint, CASE WHEN l.mode < 8 OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = l.oid) THEN '' ELSE 'gone' END,
-       l.mode::text, NULL,
-       pg_catalog.pg_stat_get_xact_tuples_inserted(l.oid), pg_catalog.pg_stat_get_xact_tuples_updated(l.oid),
-       pg_catalog.pg_stat_get_xact_tuples_deleted(l.oid), pg_catalog.pg_stat_get_xact_numscans(l.oid), {size}::bigint
-  FROM (SELECT k.relation AS oid, max(pg_catalog.array_position(ARRAY['AccessShareLock', 'RowShareLock', 'RowExclusiveLock',
-               'ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'], k.mode)) AS mode
-          FROM pg_catalog.pg_locks k
-         WHERE k.pid = pg_catalog.pg_backend_pid() AND k.locktype = 'relation' AND k.granted AND k.relation >= ` + firstUserOID + `
-           AND k.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
-         GROUP BY k.relation) l
- WHERE l.mode IS NOT NULL`
-
-// sharedSQL names the catalogs that all databases of the server have in common and that
-// the transaction wrote to: roles, databases, settings. What a database's own objects
-// depend on (pg_shdepend) is written all the time.
-const sharedSQL = `
-SELECT DISTINCT 'shared', 0::bigint, c.relname::text, NULL, NULL, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint
-  FROM pg_catalog.pg_locks k JOIN pg_catalog.pg_class c ON c.oid = k.relation
- WHERE k.pid = pg_catalog.pg_backend_pid() AND k.locktype = 'relation' AND k.granted AND k.database = 0
-   AND k.mode = ANY ('{RowExclusiveLock,ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}')
-   AND c.relkind = 'r' AND c.relname <> 'pg_shdepend'`
-
-// changedSQL finds rows of pg_class by who wrote them: this transaction, whose
-// subtransactions have higher numbers, and so an age below zero.
-const changedSQL = classSQL + ` AND pg_catalog.age(c.xmin) <= 0`
+WITH locks AS MATERIALIZED (
+    SELECT k.relation AS oid, k.database, k.mode
+      FROM pg_catalog.pg_locks k
+     WHERE k.pid = pg_catalog.pg_backend_pid() AND k.locktype = 'relation' AND k.granted
+), held AS (
+    SELECT l.oid, max(pg_catalog.array_position(ARRAY['AccessShareLock', 'RowShareLock', 'RowExclusiveLock',
+               'ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'], l.mode)) AS mode
+      FROM locks l WHERE l.database <> 0 AND l.oid >= ` + firstUserOID + ` GROUP BY l.oid
+)
+SELECT 'held', h.oid::bigint, n.nspname::text, c.relname::text, c.relkind::text,
+       h.mode, CASE WHEN c.oid IS NULL THEN 2 WHEN pg_catalog.age(c.xmin) <= 0 THEN 1 ELSE 0 END,
+       c.relfilenode::bigint, coalesce(i.indrelid, 0)::bigint, {size}::bigint,
+       pg_catalog.pg_stat_get_xact_tuples_inserted(h.oid), pg_catalog.pg_stat_get_xact_tuples_updated(h.oid),
+       pg_catalog.pg_stat_get_xact_tuples_deleted(h.oid), pg_catalog.pg_stat_get_xact_numscans(h.oid)
+  FROM held h
+  LEFT JOIN pg_catalog.pg_class c ON c.oid = h.oid
+  LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = h.oid
+ UNION ALL
+SELECT 'shared', l.oid::bigint, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0
+  FROM locks l WHERE l.database = 0 AND l.mode = ANY ('{RowExclusiveLock,ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}')
+ UNION ALL
+SELECT 'shared', ` + databasesOID + `, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0
+  FROM pg_catalog.pg_database d
+ WHERE d.datname <> pg_catalog.current_database() AND d.xmin::text = (pg_catalog.txid_current_if_assigned() % 4294967296)::text
+ UNION ALL
+SELECT 'wal', 0, NULL, NULL, NULL, pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')::bigint, 0, 0, 0, 0, 0, 0, 0, 0`
 
 var (
-	sampleSQL = strings.Join([]string{withSize(heldSQL, "0"), withSize(changedSQL, "0"), sharedSQL, walSQL}, " UNION ALL ")
+	sampleSQL = withSize(heldSQL, "-1")
 	// lastSampleSQL asks for sizes as well. That opens, and so locks, what it measures.
-	lastSampleSQL = strings.Join([]string{
-		withSize(heldSQL, "CASE WHEN l.mode >= 3 THEN coalesce(pg_catalog.pg_table_size(l.oid), 0) ELSE -1 END"),
-		withSize(changedSQL, "0"), sharedSQL, walSQL,
-	}, " UNION ALL ")
+	lastSampleSQL = withSize(heldSQL, "CASE WHEN h.mode >= 3 THEN coalesce(pg_catalog.pg_table_size(h.oid), 0) ELSE -1 END")
 )
 
 func withSize(sql, size string) string { return strings.ReplaceAll(sql, "{size}", size) }
@@ -123,20 +125,29 @@ func (s *sampler) prepare(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
+// What became of the pg_class row of a relation that is locked.
+const (
+	rowWritten = 1
+	rowGone    = 2
+)
+
 func sampleOf(rows [][][]byte, last bool) sample {
 	s := sample{last: last}
 	for _, row := range rows {
 		switch string(row[columnWhat]) {
 		case "held":
-			s.held = append(s.held, held{
-				oid: uint32(integer(row[columnOID])), mode: LockMode(integer(row[columnB])), gone: string(row[columnA]) == "gone",
-				counts: counts{number(row, 0), number(row, 1), number(row, 2), number(row, 3)}, bytes: number(row, 4),
-			})
-		case "class":
-			_, e := classOf(row)
-			s.changed = append(s.changed, e)
+			h := held{
+				oid: uint32(integer(row[columnOID])), mode: LockMode(number(row, 0)), gone: number(row, 1) == rowGone, bytes: number(row, 4),
+				counts: counts{number(row, 5), number(row, 6), number(row, 7), number(row, 8)},
+			}
+			s.held = append(s.held, h)
+			if e, ok := entryOf(row, number(row, 2), number(row, 3)); ok && number(row, 1) == rowWritten {
+				s.changed = append(s.changed, e)
+			}
 		case "shared":
-			s.shared = append(s.shared, string(row[columnA]))
+			if thing := sharedThings[integer(row[columnOID])]; thing != "" {
+				s.shared = append(s.shared, thing)
+			}
 		case "wal":
 			s.wal = number(row, 0)
 		}
@@ -154,7 +165,7 @@ func (s *sampler) begin(ctx context.Context, conn *pgx.Conn, oids []string) (int
 	if len(oids) > 0 {
 		sql += ` UNION ALL SELECT 'counts', o::bigint, NULL, NULL, NULL, pg_catalog.pg_stat_get_xact_tuples_inserted(o),
 			pg_catalog.pg_stat_get_xact_tuples_updated(o), pg_catalog.pg_stat_get_xact_tuples_deleted(o),
-			pg_catalog.pg_stat_get_xact_numscans(o), 0::bigint FROM pg_catalog.unnest('{` + strings.Join(oids, ",") + `}'::oid[]) o`
+			pg_catalog.pg_stat_get_xact_numscans(o) FROM pg_catalog.unnest('{` + strings.Join(oids, ",") + `}'::oid[]) o`
 	}
 	results, err := conn.PgConn().Exec(ctx, sql).ReadAll()
 	if err != nil {

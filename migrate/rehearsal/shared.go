@@ -2,6 +2,7 @@ package rehearsal
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/clipper/clipperops/internal/ops"
@@ -22,11 +23,8 @@ func (r *rehearsal) staysInside(f migrate.File, st sqlscan.Statement, shared []s
 	if r.OwnServer || len(shared) == 0 {
 		return nil
 	}
-	var what []string
-	for _, catalog := range shared {
-		what = append(what, sharedThings(catalog))
-	}
-	return leaves(f, st, strings.Join(what, ", "))
+	slices.Sort(shared)
+	return leaves(f, st, strings.Join(slices.Compact(shared), ", "))
 }
 
 // mayRunOutside refuses a statement outside a transaction that works on the server
@@ -55,22 +53,23 @@ func leaves(f migrate.File, st sqlscan.Statement, what string) error {
 	}}
 }
 
-func sharedThings(catalog string) string {
-	switch catalog {
-	case "pg_authid", "pg_auth_members":
-		return "roles"
-	case "pg_database":
-		return "databases"
-	case "pg_db_role_setting":
-		return "settings of roles and databases"
-	case "pg_tablespace":
-		return "tablespaces"
-	case "pg_parameter_acl":
-		return "rights to settings"
-	case "pg_shdescription":
-		return "comments on roles and databases"
-	}
-	return catalog
+// databasesOID is pg_database's, which is looked at by its rows: a lock on it is let go
+// before the commit, and what a file does to the clone itself goes with the clone.
+const databasesOID = "1262"
+
+// sharedThings are the catalogs that all databases of a server have in common, by OID,
+// but for those that any file writes to.
+var sharedThings = map[int64]string{
+	1213: "tablespaces",
+	1260: "roles",
+	1261: "roles",
+	1262: "databases",
+	2396: "comments on roles and databases",
+	2964: "settings of roles and databases",
+	3592: "labels of roles and databases",
+	6000: "replication origins",
+	6100: "subscriptions",
+	6243: "rights to settings",
 }
 
 func firstLine(text string) string {
