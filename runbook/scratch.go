@@ -2,6 +2,7 @@ package runbook
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/clipper/clipperops/internal/config"
 	"github.com/clipper/clipperops/internal/ops"
@@ -46,7 +47,7 @@ func PruneScratch(ctx context.Context, s *Session) *ops.Run {
 			for _, server := range f.scratchServers() {
 				dropped, kept, err := pg.PruneScratch(ctx, server, f.application("scratch"))
 				for _, d := range dropped {
-					s.Record(finding("scratch.dropped", ops.Pass("dropped "+d.Name+" ("+reports.Bytes(d.Bytes)+"): "+d.Why)))
+					s.Record(finding("scratch.dropped", ops.Pass("dropped "+d.Name+" ("+reports.Bytes(d.Bytes)+"): nobody needed it any more")))
 				}
 				for _, k := range kept {
 					s.Record(finding("scratch.kept", ops.Skip("kept "+k.Name+": "+k.Why)))
@@ -56,7 +57,7 @@ func PruneScratch(ctx context.Context, s *Session) *ops.Run {
 					return err
 				}
 			}
-			f.run.Conclusion = append(f.run.Conclusion, counted(gone, "scratch database", "scratch databases")+" dropped, "+counted(left, "one", "others")+" kept.")
+			f.run.Conclusion = append(f.run.Conclusion, fmt.Sprintf("%s dropped, %d kept.", counted(gone, "scratch database", "scratch databases"), left))
 			return nil
 		})
 	})

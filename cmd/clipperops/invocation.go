@@ -125,8 +125,10 @@ func (i *invocation) checkFlags() error {
 	if o := i.String("output"); o != "text" && o != "json" {
 		return usageError(i.path, "--output is text or json, not %q", o)
 	}
-	if i.Duration("timeout") < 0 {
-		return usageError(i.path, "--timeout must not be negative")
+	for _, name := range []string{"timeout", "lock-timeout", "lock-retry-for", "cancel-idle-blockers"} {
+		if i.Duration(name) < 0 {
+			return usageError(i.path, "--%s must not be negative", name)
+		}
 	}
 	for _, path := range i.StringSlice("report") {
 		if _, err := reports.FormatOf(path); err != nil {

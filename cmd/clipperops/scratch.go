@@ -57,7 +57,7 @@ func scratchList(i *invocation) error {
 func scratchTable(found []pg.Scratch) reports.List {
 	l := reports.List{
 		Items:   found,
-		Columns: []string{"made", "size", "used by", "what of it", "database"},
+		Columns: []string{"made", "size", "what of it", "database"},
 		Empty:   "no scratch databases",
 	}
 	for _, one := range found {
@@ -65,7 +65,15 @@ func scratchTable(found []pg.Scratch) reports.List {
 		if !one.Created.IsZero() {
 			made = one.Created.UTC().Format("2006-01-02 15:04:05 UTC")
 		}
-		l.Rows = append(l.Rows, []string{made, reports.Bytes(one.Bytes), one.Holder, one.Why, one.Name})
+		size := "unknown"
+		if one.Bytes >= 0 {
+			size = reports.Bytes(one.Bytes)
+		}
+		state := one.Why
+		if state == "" {
+			state = "nobody needs it any more: the next rehearsal drops it"
+		}
+		l.Rows = append(l.Rows, []string{made, size, state, one.Name})
 	}
 	return l
 }

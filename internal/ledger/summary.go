@@ -36,7 +36,8 @@ type Step struct {
 	DurationMS int64      `json:"duration_ms"`
 }
 
-// Finding is a result that warned or failed.
+// Finding is a result that warned or failed, or says why a step was left out: with what
+// reason a change was not rehearsed has to be known later.
 type Finding struct {
 	ID      string     `json:"id"`
 	Status  ops.Status `json:"status"`
@@ -61,7 +62,8 @@ func (c cleaner) summary(run *ops.Run) ([]byte, error) {
 		s.Steps = append(s.Steps, Step{Name: c.line(step.Name, maxLabel), Status: step.Status(), DurationMS: step.Took.Milliseconds()})
 	}
 	for _, r := range results {
-		if r.Status != ops.StatusWarn && r.Status != ops.StatusFail || len(s.Findings) == maxFindings {
+		leftOut := r.Status == ops.StatusSkip && r.Title == "" // with a title it is a check that does not apply
+		if r.Status != ops.StatusWarn && r.Status != ops.StatusFail && !leftOut || len(s.Findings) == maxFindings {
 			continue
 		}
 		s.Findings = append(s.Findings, Finding{ID: c.line(r.ID, maxLabel), Status: r.Status, Summary: c.line(r.Summary, maxFinding)})

@@ -38,21 +38,21 @@ func scratchLockID(name string) int64 {
 
 // Scratch is a scratch database that is there.
 type Scratch struct {
-	Name string
+	Name string `json:"name"`
 	// Run is the ULID it was made for; Created is when that was.
-	Run     string
-	Created time.Time
-	Owner   string
+	Run     string    `json:"run"`
+	Created time.Time `json:"created,omitzero"`
+	Owner   string    `json:"owner"`
 	// Bytes is its size on disk; -1 when the role may not know.
-	Bytes int64
+	Bytes int64 `json:"bytes"`
 	// Holder is who holds its lock now, empty when nobody does.
-	Holder string
+	Holder string `json:"holder,omitempty"`
 	// Sessions are the clients connected to it.
-	Sessions int
+	Sessions int `json:"sessions"`
 	// Ours says that it is a database that clipperops made.
-	Ours bool
+	Ours bool `json:"ours"`
 	// Why says why it is kept; empty when it can go.
-	Why string
+	Why string `json:"why,omitempty"`
 
 	oid     uint32
 	comment string
