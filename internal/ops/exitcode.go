@@ -47,7 +47,7 @@ var ExitCodes = []ExitCodeMeaning{
 	{ExitDone, OutcomePass, "done; warnings allowed"},
 	{ExitFailed, OutcomeFail, "the operation failed; the report says what state everything is in"},
 	{ExitUsage, OutcomeFail, "usage or configuration; nothing was touched"},
-	{ExitChecks, OutcomeFail, "checks failed (preflight, validate, gate, health, smoke)"},
+	{ExitChecks, OutcomeFail, "checks failed (preflight, validate, gate, health, smoke), or schemas differ"},
 	{ExitRefused, OutcomeRefused, "refused: not confirmed, or a safety rule says no"},
 	{ExitInconclusive, OutcomeInconclusive, "cannot tell yet (a gate without enough data, a metrics server that does not answer)"},
 	{ExitBusy, OutcomeBusy, "busy: another operator holds the lock"},
