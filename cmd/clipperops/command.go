@@ -40,6 +40,7 @@ func commands() []command {
 		historyCommand(),
 		checksCommand(),
 		configCommand(),
+		schemaCommand(),
 		scratchCommand(),
 		sandboxCommand(),
 		completionCommand(),
