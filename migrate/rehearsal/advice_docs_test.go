@@ -48,3 +48,21 @@ func TestThePageHasTheTraps(t *testing.T) {
 		t.Errorf("the table of docs/rehearsal.md is to be:\n%s", want.String())
 	}
 }
+
+// TestThePageHasEveryFinding: an id in a report leads to its meaning.
+func TestThePageHasEveryFinding(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/rehearsal.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range titles {
+		want := "\n| `" + one.id + "` |"
+		if strings.HasSuffix(one.id, ".") {
+			want = "\n| `" + one.id + "<"
+		}
+		if !strings.Contains(string(page), want) {
+			t.Errorf("docs/rehearsal.md does not tell of %s", one.id)
+		}
+	}
+}
