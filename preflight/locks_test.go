@@ -87,6 +87,22 @@ func TestALockedTableIsNamedWithWhoHoldsIt(t *testing.T) {
 	pgtest.Eventually(t, func() bool { return look(t, in, "prereq.moderators").Status == ops.StatusPass }, "the lock is let go")
 }
 
+// TestALockedVersionTableIsNamedWithWhoHoldsIt: where the database stands is asked before
+// the checks run, and answered by one of them.
+func TestALockedVersionTableIsNamedWithWhoHoldsIt(t *testing.T) {
+	t.Parallel()
+	target := pgtest.New(t, pgtest.WithClipper())
+	in := situation(t, target)
+	held := pgtest.HoldTable(t, target, "schema_migrations", "ACCESS EXCLUSIVE")
+	_, err := in.Conn.Exec(t.Context(), "SET lock_timeout = '100ms'; SELECT version FROM schema_migrations")
+	if err == nil {
+		t.Fatal("it is not locked")
+	}
+	in.StateErr = &ops.Failure{What: err.Error(), Err: err} // as the runbook hands it on
+	r := expect(t, in, "state.version", ops.StatusFail, fmt.Sprintf("pid %d (pgtest holder) holds ACCESS EXCLUSIVE on schema_migrations", held.PID))
+	advises(t, r, fmt.Sprintf("SELECT pg_terminate_backend(%d);", held.PID))
+}
+
 // TestATableSomebodyStandsInLineForIsNamedWithWhomHeWaitsFor: the one in line is not the
 // one to blame.
 func TestATableSomebodyStandsInLineForIsNamedWithWhomHeWaitsFor(t *testing.T) {

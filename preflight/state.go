@@ -36,6 +36,8 @@ func stateEntries(rel *release.Release) []entry {
 
 func checkState(ctx context.Context, i *inspection) ops.Result {
 	switch {
+	case notLocked(i.StateErr): // what is asked next names who has it
+		return unanswered(i.StateErr)
 	case i.StateErr != nil:
 		var f *ops.Failure
 		if errors.As(i.StateErr, &f) {
