@@ -184,3 +184,20 @@ func TestExportsAreQuotedForAShell(t *testing.T) {
 		}
 	}
 }
+
+func TestTheNearestVersionThatIsNotOlderIsTaken(t *testing.T) {
+	t.Parallel()
+	found := []Installation{{BinDir: "17", Major: 17}, {BinDir: "14", Major: 14}, {BinDir: "16", Major: 16}}
+	for major, want := range map[int]string{13: "14", 14: "14", 15: "16", 16: "16", 17: "17", 18: ""} {
+		if got, ok := nearest(found, major); ok != (want != "") || got.BinDir != want {
+			t.Errorf("for %d: %q", major, got.BinDir)
+		}
+	}
+	f := ops.AsFailure(noServerFor(ServerOptions{}, found[1:2], 15))
+	if f.Code != ops.ExitRefused || !strings.Contains(strings.Join(f.Detail, "\n"), "14 is PostgreSQL 14, older than the target's") {
+		t.Errorf("%+v", f)
+	}
+	if f := ops.AsFailure(tooOld(&Server{Image: "postgres:14", Major: 14}, 15)); f.Code != ops.ExitRefused {
+		t.Errorf("%+v", f)
+	}
+}

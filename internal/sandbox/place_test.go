@@ -89,3 +89,132 @@ func TestAThrowawayServerHoldsACloneOfTheRelease(t *testing.T) {
 		t.Error("the server still answers")
 	}
 }
+
+// managed is a server as managed providers have them: its first superuser is
+// theirs, and postgres is an ordinary role.
+func managed(t *testing.T) (superuser, ordinary config.Target) {
+	t.Helper()
+	s := pgtest.StartServer(t, nil)
+	first := s.Target("postgres")
+	pgtest.Exec(t, first, "CREATE ROLE helper SUPERUSER LOGIN PASSWORD 'x'")
+	helper := first
+	helper.User, helper.Password = "helper", "x"
+	pgtest.Exec(t, helper, `ALTER ROLE postgres RENAME TO "provider""s admin"`)
+	superuser, ordinary = first, first
+	superuser.User = `provider"s admin`
+	pgtest.Exec(t, superuser, `CREATE ROLE postgres LOGIN CREATEDB CREATEROLE PASSWORD 'y'`)
+	pgtest.Exec(t, superuser, "CREATE DATABASE app OWNER postgres")
+	ordinary.Password, ordinary.Database = "y", "app"
+	return superuser.WithDatabase("app"), ordinary
+}
+
+func TestAThrowawayServerHasTheRolesOfTheSource(t *testing.T) {
+	t.Parallel()
+	superuser, source := managed(t)
+	pgtest.Exec(t, superuser, `
+		CREATE ROLE writers NOLOGIN; CREATE ROLE "Odd ""role" LOGIN NOINHERIT BYPASSRLS CREATEROLE REPLICATION IN ROLE writers;
+		CREATE ROLE reader LOGIN; GRANT writers TO reader WITH ADMIN OPTION; GRANT pg_read_all_stats, writers TO postgres;
+		ALTER ROLE reader SET search_path = app, "$user"; ALTER ROLE postgres SET statement_timeout = '7s'; ALTER ROLE reader SET no.such = 'x';
+		ALTER ROLE postgres IN DATABASE app SET IntervalStyle = 'iso_8601';
+		CREATE EXTENSION postgres_fdw; CREATE EXTENSION pgcrypto; GRANT CREATE ON SCHEMA public TO writers`)
+	inPlace := superuser
+	inPlace.Params = map[string]string{"options": "-c allow_in_place_tablespaces=on"}
+	pgtest.Exec(t, inPlace, "CREATE TABLESPACE fast OWNER reader LOCATION ''")
+	pgtest.Exec(t, superuser, "GRANT CREATE ON TABLESPACE fast TO postgres, PUBLIC")
+	pgtest.Exec(t, source, `CREATE EXTENSION hstore; CREATE TABLE mine (n int PRIMARY KEY USING INDEX TABLESPACE fast) TABLESPACE fast;
+		CREATE TABLE shared (n interval DEFAULT '1 day 2 hours', h hstore); ALTER TABLE shared OWNER TO writers;
+		GRANT SELECT ON mine TO reader WITH GRANT OPTION`)
+	pgtest.Exec(t, superuser, `CREATE FUNCTION told() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; CREATE EVENT TRIGGER telling ON sql_drop EXECUTE FUNCTION told()`)
+
+	c := makeClone(t, throwaway(), cloneRequest(t, source))
+	sameSchema(t, source, c.Target)
+	for _, query := range []string{
+		`SELECT string_agg(concat_ws(' ', rolname, rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin, rolreplication, rolbypassrls, rolconfig::text), E'\n' ORDER BY rolname COLLATE "C")
+		   FROM pg_roles WHERE rolname !~ '^(pg_|helper)'`,
+		`SELECT string_agg(concat_ws(' ', roleid::regrole, member::regrole, admin_option), E'\n' ORDER BY roleid::regrole::text COLLATE "C", member::regrole::text COLLATE "C") FROM pg_auth_members WHERE roleid >= 16384`,
+		`SELECT string_agg(spcname || ' ' || spcowner::regrole, ' ' ORDER BY spcname) FROM pg_tablespace`,
+		`SELECT datdba::regrole::text FROM pg_database WHERE datname = current_database()`,
+		`SELECT pg_get_userbyid(10)::text`, `SELECT current_user::text`, `SHOW is_superuser`, `SHOW statement_timeout`, `SHOW IntervalStyle`,
+		`SELECT has_tablespace_privilege('fast', 'CREATE')::text`,
+	} {
+		if want, got := value[string](t, source, query), value[string](t, c.Target, query); got != want {
+			t.Errorf("%s\n    source: %s\n    clone:  %s", query, want, got)
+		}
+	}
+	// What the owner of an extension may do on the source, the owner may do here, and nobody else.
+	pgtest.Exec(t, c.Target, "DROP EXTENSION hstore CASCADE")
+	conn := pgtest.Connect(t, c.Target)
+	if _, err := conn.Exec(t.Context(), "DROP EXTENSION pgcrypto"); err == nil {
+		t.Error("an ordinary role drops the superuser's extension")
+	}
+}
+
+func TestAThrowawayServerNeedsPrograms(t *testing.T) {
+	t.Parallel()
+	source := pgtest.New(t)
+	for name, tt := range map[string]struct {
+		o    sandbox.ThrowawayOptions
+		says string
+	}{
+		"none":        {sandbox.ThrowawayOptions{BinDir: t.TempDir(), Backend: sandbox.BackendLocal}, "no PostgreSQL 15 or newer"},
+		"no docker":   {sandbox.ThrowawayOptions{BinDir: t.TempDir(), PathEnv: t.TempDir()}, "no Docker engine"},
+		"no programs": {sandbox.ThrowawayOptions{Backend: sandbox.BackendDocker, PathEnv: t.TempDir()}, "no PostgreSQL"},
+	} {
+		c, err := sandbox.ThrowawayPlace(tt.o).Clone(t.Context(), cloneRequest(t, source))
+		if err == nil {
+			_ = c.Drop(t.Context())
+			t.Errorf("%s: it was made", name)
+			continue
+		}
+		if f := ops.AsFailure(err); f.Code != ops.ExitRefused || !strings.Contains(f.What, tt.says) || !strings.Contains(failureText(err), "--rehearse-on same") {
+			t.Errorf("%s: exit code %d: %s", name, f.Code, failureText(err))
+		}
+	}
+}
+
+func TestAThrowawayServerNeedsTheExtensions(t *testing.T) {
+	t.Parallel()
+	source := pgtest.New(t)
+	pgtest.Exec(t, source, `CREATE EXTENSION pgcrypto; UPDATE pg_extension SET extname = 'clipsearch' WHERE extname = 'pgcrypto'`)
+	_, err := throwaway().Clone(t.Context(), cloneRequest(t, source))
+	if f := ops.AsFailure(err); err == nil || f.Code != ops.ExitRefused || !strings.Contains(f.What, "a throwaway server cannot hold a clone") ||
+		!strings.Contains(f.What, "extension clipsearch") || !strings.Contains(failureText(err), "--rehearse-on same") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestAnInterruptedThrowawayCloneLeavesNoServer(t *testing.T) {
+	t.Parallel()
+	source := pgtest.New(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var at config.Target
+	r := cloneRequest(t, source)
+	r.Fill = func(ctx context.Context, into config.Target, _ pg.Programs) error {
+		at = into
+		cancel()
+		return ctx.Err()
+	}
+	_, err := throwaway().Clone(ctx, r)
+	if f := ops.AsFailure(err); err == nil || f.Code != ops.ExitInterrupted {
+		t.Errorf("error %v", err)
+	}
+	if at.Port == 0 || answers(t, at.WithDatabase("postgres")) {
+		t.Errorf("the server at %s still answers", at)
+	}
+}
+
+func TestAThrowawayServerInAContainerHoldsAClone(t *testing.T) {
+	t.Parallel()
+	image := pgtest.Image(t)
+	source := pgtest.New(t, pgtest.WithModeration(), pgtest.AsRole())
+	place := sandbox.ThrowawayPlace(sandbox.ThrowawayOptions{PathEnv: os.Getenv("PATH"), Backend: sandbox.BackendDocker, Image: image})
+	c := makeClone(t, place, cloneRequest(t, source))
+	sameSchema(t, source, c.Target)
+	if err := c.Drop(t.Context()); err != nil {
+		t.Fatal(failureText(err))
+	}
+	if answers(t, c.Target) {
+		t.Error("the server still answers")
+	}
+}
