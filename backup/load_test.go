@@ -13,7 +13,7 @@ import (
 
 func loadOptions(t testing.TB, file string, into config.Target) backup.LoadOptions {
 	t.Helper()
-	return backup.LoadOptions{File: file, Into: into, Programs: programs(t, into), Application: "clipperops rehearse (alice@ops1)"}
+	return loadOptionsWith(file, into, programs(t, into))
 }
 
 func TestLoadFillsAnEmptyDatabaseAndComparesItsRows(t *testing.T) {
