@@ -1,0 +1,58 @@
+package repair
+
+import (
+	"context"
+	"errors"
+
+	"github.com/clipper/clipperops/internal/sqlscan"
+	"github.com/clipper/clipperops/migrate"
+)
+
+// try runs the scripts of a finding on clones of the database, as far as they decide
+// everything themselves: what is offered has then led where it says.
+func (e *examiner) try(ctx context.Context, f *Finding, c *corridor) error {
+	if e.Clone == nil {
+		return nil
+	}
+	for _, s := range []*Script{f.Upward, f.Downward} {
+		if s == nil || !s.complete {
+			continue
+		}
+		for _, at := range c.levels() {
+			if at.version == s.Version {
+				if err := e.tryOne(ctx, s, at, newLens(e.target, c)); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (e *examiner) tryOne(ctx context.Context, s *Script, at *level, l *lens) error {
+	file := migrate.File{FileName: "the script", Body: s.SQL}
+	var err error
+	if file.Statements, err = sqlscan.Split(s.SQL); err != nil {
+		return err
+	}
+	err = e.on(ctx, e.Clone, func(p *player) error {
+		if _, err := p.play(ctx, file, manner{}); err != nil {
+			return err
+		}
+		reached, err := p.snapshot(ctx)
+		if err != nil {
+			return err
+		}
+		s.Tried = l.same(reached, at.schema)
+		if !s.Tried {
+			s.Failed = "it leads elsewhere than to " + VersionName(at.version)
+		}
+		return nil
+	})
+	var broken *brokenError
+	if errors.As(err, &broken) {
+		s.Failed = broken.Error()
+		return nil
+	}
+	return err
+}
