@@ -108,7 +108,7 @@ func brief(s *Statement) string {
 		rest.take("INDEX")
 		rest.take("IF", "NOT", "EXISTS")
 		if p.hasAnywhere("INDEX") && len(p)-len(rest) > 1 && !rest.begins("ON") && !rest.begins("CONCURRENTLY") {
-			return p[:len(p)-len(rest)].String() + " " + rest.name()
+			return inOneLine(p[:len(p)-len(rest)].String() + " " + rest.name())
 		}
 		for _, end := range [][]string{{"REFERENCES"}, {"FOR", "EACH"}} {
 			if i := p.index(end...); i > 0 {
@@ -125,12 +125,15 @@ func brief(s *Statement) string {
 		}
 	}
 	const most = 80
-	text := []rune(p.String())
+	text := []rune(inOneLine(p.String()))
 	if len(text) > most {
 		return strings.TrimSpace(string(text[:most-1])) + "…"
 	}
 	return string(text)
 }
+
+// inOneLine is a text without line ends, which strings and names may have.
+func inOneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 func indexOfParenthesis(p phrase) int {
 	for i, t := range p {
