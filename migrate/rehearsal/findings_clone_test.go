@@ -204,3 +204,32 @@ func TestWhatOnlyRowsCanTell(t *testing.T) {
 	}
 	has(t, "violated", strings.Join(f.Detail, "\n"), "is violated by some row", "versions up to 2 can be reached; 3 cannot")
 }
+
+// TestColumnsInAnotherOrderAreNoReasonToRefuse drops a column that its down file can
+// only add again at the end; a second one forgets it altogether.
+func TestColumnsInAnotherOrderAreNoReasonToRefuse(t *testing.T) {
+	t.Parallel()
+	for name, down := range map[string]string{"restored": "ALTER TABLE t ADD COLUMN a text", "forgotten": "SELECT 1"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			clone := pgtest.New(t)
+			pgtest.Exec(t, clone, "CREATE TABLE t (a text, b int)")
+			setVersion(t, clone, 1)
+			src := chain(t, map[string]string{"000001_t.up": "SELECT 1;", "000002_drop.up": "ALTER TABLE t DROP COLUMN a;", "000002_drop.down": down + ";"})
+			o := rehearsed(t, Input{Clone: clone, Plan: planUp(t, src, 1, 2), Back: planDown(t, src, 2, 1), Again: true, Mode: SchemaOnly})
+			var reversible ops.Result
+			for _, r := range o.Results() {
+				if r.ID == "rehearse.reversible" {
+					reversible = r
+				}
+			}
+			refusal := o.Refusal()
+			if name == "restored" && (refusal != nil || reversible.Status != ops.StatusWarn || !strings.Contains(reversible.Summary, "another order")) {
+				t.Errorf("refused with %v, found %+v; want a warning of the order alone", refusal, reversible)
+			}
+			if name == "forgotten" && (refusal == nil || reversible.Status != ops.StatusFail) {
+				t.Errorf("refused with %v, found %+v; want a refusal", refusal, reversible)
+			}
+		})
+	}
+}

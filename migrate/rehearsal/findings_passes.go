@@ -2,6 +2,7 @@ package rehearsal
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/clipper/clipperops/internal/ops"
@@ -93,7 +94,13 @@ func (o *Outcome) reversible() []ops.Result {
 	case o.Plan != nil && o.Plan.Resumes:
 		return []ops.Result{found("reversible", ops.Pass("the way back runs; a file that was half done cannot be compared with what was before it"))}
 	}
-	if changes := o.notRestored(); len(changes) > 0 {
+	changes := o.notRestored()
+	switch {
+	case len(changes) == 0:
+	case onlyOrder(changes):
+		return []ops.Result{found("reversible", ops.Warn(o.wayBack()+" leave columns in another order than there was",
+			"nothing to do, unless a client counts on the order: SELECT *, or INSERT without a list of columns", lines(o.blamed(changes))...))}
+	default:
 		return []ops.Result{found("reversible", judge(o.wayBack()+" leave another schema than there was: "+counted(len(changes), "difference"),
 			o.mendWayBack(), lines(o.blamed(changes))...))}
 	}
@@ -131,6 +138,12 @@ func (o *Outcome) notRestored() []pg.Change {
 		return nil
 	}
 	return pg.Diff(o.Before, back.After)
+}
+
+// onlyOrder reports whether nothing but the order of columns differs: ALTER TABLE adds a
+// column at the end, so that no down file can put a dropped one back where it was.
+func onlyOrder(changes []pg.Change) bool {
+	return !slices.ContainsFunc(changes, func(c pg.Change) bool { return c.Kind != pg.KindColumnOrder })
 }
 
 // blamed are changes with the file of the plan that first made them.

@@ -40,7 +40,7 @@ func (o *Outcome) Refusal() *ops.Failure {
 		return nil
 	}
 	changes := o.notRestored()
-	if len(changes) == 0 {
+	if len(changes) == 0 || onlyOrder(changes) {
 		return nil
 	}
 	return refused("the plan cannot be undone: "+o.wayBack()+" leave another schema than there was", o.blamed(changes),
