@@ -1,6 +1,10 @@
 package pg
 
-import "github.com/clipper/clipperops/internal/ops"
+import (
+	"strings"
+
+	"github.com/clipper/clipperops/internal/ops"
+)
 
 // RefuseVersions is why a server of a version cannot hold a clone of another's.
 func RefuseVersions(source, place int) string {
@@ -19,4 +23,16 @@ func CreateFailure(l Locale, err error) *ops.Failure {
 	var f ops.Failure
 	m.explain(&f, &createError{err})
 	return &f
+}
+
+// RefuseWanted is why a place cannot hold a clone on which an extension will be
+// created, of which it has those versions.
+func RefuseWanted(name string, versions ...string) string {
+	var offers []offer
+	for _, v := range versions {
+		offers = append(offers, offer{Name: name, Version: v})
+	}
+	var r refusal
+	considerWanted(name, offers, &r)
+	return strings.Join(r.why, "; ")
 }

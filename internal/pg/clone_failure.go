@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/clipper/clipperops/internal/ops"
 )
 
@@ -61,7 +63,7 @@ func (m *making) explain(f *ops.Failure, err error) {
 		f.Next = []string{"with a psql of August 2025 or newer (13.22, 14.19, 15.14, 16.10, 17.6) it is copied without that risk"}
 	case errors.As(err, &dump):
 		f.What, f.Detail = dump.Error(), dump.messages
-		dump.explain(f)
+		dump.explain(f, m.r.Source.User)
 	}
 }
 
@@ -81,11 +83,11 @@ func (m *making) explainCreate(f *ops.Failure, e *createError) {
 
 // explain names who kept pg_dump waiting; --lock-wait-timeout is a
 // statement_timeout around LOCK TABLE.
-func (e *dumpError) explain(f *ops.Failure) {
+func (e *dumpError) explain(f *ops.Failure, user string) {
 	complaint := strings.Join(e.messages, "\n")
 	if !strings.Contains(complaint, "LOCK TABLE") || !strings.Contains(complaint, "timeout") {
 		if strings.Contains(complaint, "permission denied") {
-			f.Next = []string{"GRANT pg_read_all_data TO the role;   (PostgreSQL 14 or newer), or run as the owner"}
+			f.Next = []string{"GRANT pg_read_all_data TO " + pgx.Identifier{user}.Sanitize() + ";   (PostgreSQL 14 or newer), or run as the owner"}
 		}
 		return
 	}

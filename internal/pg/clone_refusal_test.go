@@ -84,6 +84,38 @@ func TestCloneIsRefusedWhereAnExtensionIsMissing(t *testing.T) {
 	noClone(t, pg.SameServer(source), cloneRequest(t, source), ops.ExitRefused, "extension clipsearch is not installed there")
 }
 
+func TestCloneIsRefusedWhereAnExtensionOfThePlanIsMissing(t *testing.T) {
+	t.Parallel()
+	if why := pg.RefuseWanted("clipsearch"); !strings.Contains(why, "extension clipsearch, which the migration creates, is not installed there") {
+		t.Errorf("an extension that is not there: %q", why)
+	}
+	if why := pg.RefuseWanted("hstore", "1.4"); why != "" {
+		t.Errorf("one that is there: %q", why)
+	}
+	// One that the source does not offer either fails in the rehearsal, as it would
+	// fail on the target.
+	source := pgtest.New(t)
+	r := cloneRequest(t, source)
+	r.Extensions = []string{"hstore", "clipsearch"}
+	makeClone(t, pg.OtherServer(pgtest.Shared(t)), r)
+}
+
+// Guards against a schema that runs commands in the shell of whoever rehearses,
+// with a psql that has no restricted mode.
+func TestCloneWithAnOldPsql(t *testing.T) {
+	t.Parallel()
+	old := func(r pg.CloneRequest) pg.CloneRequest {
+		r.Programs.Psql.Major, r.Programs.Psql.Minor = 15, 1
+		return r
+	}
+	plain := pgtest.New(t, pgtest.WithModeration())
+	c := makeClone(t, pg.SameServer(plain), old(cloneRequest(t, plain)))
+	sameSchema(t, plain, c.Target, pg.SnapshotOptions{})
+
+	source, _ := newWorld(t)
+	noClone(t, pg.SameServer(source), old(cloneRequest(t, source)), ops.ExitRefused, "may run commands on this machine", "psql of August 2025 or newer")
+}
+
 func TestCloneHasTheExtensionsInTheirVersions(t *testing.T) {
 	t.Parallel()
 	source := pgtest.New(t)
@@ -118,6 +150,16 @@ func TestCloneGivesUpWaitingForATableAndNamesTheHolder(t *testing.T) {
 	noClone(t, pg.SameServer(source), r, ops.ExitFailed, "a table is locked", "pgtest holder", "pg_terminate_backend")
 	held.Release()
 	makeClone(t, pg.SameServer(source), r)
+}
+
+func TestCloneSaysWhatMayNotBeRead(t *testing.T) {
+	t.Parallel()
+	other := pgtest.NewRole(t, "")
+	source := pgtest.New(t, pgtest.AsRole())
+	// A member that does not inherit may give away what it may not read.
+	pgtest.Exec(t, pgtest.Shared(t).WithDatabase(source.Database), `CREATE TABLE hers (n int); ALTER TABLE hers OWNER TO "`+other.User+`";
+		ALTER ROLE "`+source.User+`" NOINHERIT; GRANT "`+other.User+`" TO "`+source.User+`"`)
+	noClone(t, pg.SameServer(source), cloneRequest(t, source), ops.ExitFailed, "permission denied for table hers", `GRANT pg_read_all_data TO "`+source.User+`";`)
 }
 
 func TestCloneIsRefusedByAStandby(t *testing.T) {

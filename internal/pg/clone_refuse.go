@@ -94,11 +94,17 @@ func (m *making) refuseExtensions(ctx context.Context, r *refusal) error {
 	}
 	wanted, err := collect[string1](ctx, m.source.conn, "SELECT name::text FROM pg_catalog.pg_available_extensions WHERE name = ANY ($1) ORDER BY 1", m.r.Extensions)
 	for _, w := range wanted {
-		if len(offered[w.Text]) == 0 {
-			r.add("the extension " + w.Text + ", which the migration creates, is not installed there")
-		}
+		considerWanted(w.Text, offered[w.Text], r)
 	}
 	return err
+}
+
+// considerWanted looks at an extension that the plan will create, and that the
+// source would let it.
+func considerWanted(name string, offers []offer, r *refusal) {
+	if len(offers) == 0 {
+		r.add("the extension "+name+", which the migration creates, is not installed there", "install the extension "+name+" on that server")
+	}
 }
 
 // string1 is a row of one text.

@@ -15,8 +15,7 @@ import (
 const (
 	holdURL = "PG_TEST_HOLD_URL"
 	holdRun = "PG_TEST_HOLD_RUN"
-	// holdWhere is "comment" to stop before the scratch database is marked as ours,
-	// "filling" while it is being filled; otherwise the clone is whole.
+	// holdWhere is "filling" to stop while the clone is being filled; otherwise it is whole.
 	holdWhere = "PG_TEST_HOLD_WHERE"
 )
 
