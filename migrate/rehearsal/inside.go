@@ -45,6 +45,9 @@ func (m *meter) locks(now sample, s *Statement) {
 			continue
 		}
 		*l = Lock{Relation: m.name(h.oid), Mode: h.mode, Statement: s.Index}
+		if w.unseen >= 0 {
+			l.Statement = w.unseen
+		}
 		s.Locks = append(s.Locks, *l)
 	}
 }

@@ -40,6 +40,10 @@ type underway struct {
 	held map[uint32]*Lock
 	// order is that in which relations were locked.
 	order []uint32
+	// looked is the time of measuring, unseen the place of the first statement that was
+	// not measured since the last that was, -1 for none.
+	looked time.Duration
+	unseen int
 	// ended is when the last statement had been measured.
 	ended time.Time
 	// apart says that the file runs outside a transaction; guard then stands in the way
@@ -75,7 +79,7 @@ func (m *meter) begin(f migrate.File) {
 	}
 	m.work = &underway{
 		file: File{File: f}, before: m.now.clone(), held: map[uint32]*Lock{},
-		forgets: forgets(f.Body),
+		unseen: -1, forgets: forgets(f.Body),
 	}
 }
 
@@ -103,6 +107,7 @@ func (m *meter) before(ctx context.Context, conn *pgx.Conn, f migrate.File) erro
 func (m *meter) after(ctx context.Context, conn *pgx.Conn, f migrate.File, i int, took time.Duration) error {
 	w, st := m.work, f.Statements[i]
 	s := Statement{Index: i, Line: st.Line, Text: st.Command, Took: took}
+	ended := time.Now()
 	defer func() { w.ended = time.Now() }()
 	switch {
 	case conn.PgConn().TxStatus() != 'T':
@@ -110,24 +115,39 @@ func (m *meter) after(ctx context.Context, conn *pgx.Conn, f migrate.File, i int
 			return err
 		}
 	case i < len(f.Statements)-1 && (st.Begins("SET") || st.Begins("RESET")): // nothing to see
-	default:
-		now, err := m.sampler.take(ctx, conn, i == len(f.Statements)-1, w.forgets)
-		if err != nil {
-			return &brokenError{err}
+	case i < len(f.Statements)-1 && w.looked > max(m.rehearsal.dear, w.took):
+		if w.unseen < 0 {
+			w.unseen = i
 		}
-		if err := m.rehearsal.staysInside(f, st, now.shared); err != nil {
+	default:
+		if err := m.look(ctx, conn, f, &s); err != nil {
 			return err
 		}
-		if opaque(st) {
-			if w.empty, err = m.withoutRows(ctx, conn, now.changed); err != nil {
-				return &brokenError{err}
-			}
-		}
-		m.inside(st, now, &s)
+		w.looked += time.Since(ended)
+		w.unseen = -1
 	}
 	w.took += s.Took
 	w.file.WAL += s.WAL
 	w.file.Statements = append(w.file.Statements, s)
+	return nil
+}
+
+// look measures a statement inside its transaction, and those before it that were not.
+func (m *meter) look(ctx context.Context, conn *pgx.Conn, f migrate.File, s *Statement) error {
+	st := f.Statements[s.Index]
+	now, err := m.sampler.take(ctx, conn, s.Index == len(f.Statements)-1, m.work.forgets)
+	if err != nil {
+		return &brokenError{err}
+	}
+	if err := m.rehearsal.staysInside(f, st, now.shared); err != nil {
+		return err
+	}
+	if opaque(st) {
+		if m.work.empty, err = m.withoutRows(ctx, conn, now.changed); err != nil {
+			return &brokenError{err}
+		}
+	}
+	m.inside(st, now, s)
 	return nil
 }
 
@@ -191,6 +211,12 @@ func (w *underway) startOf(statement int) time.Duration {
 	}
 	return passed
 }
+
+// tooDear is how long a file may be measured before that must not take longer than its
+// statements do: the more it made and locked, the longer each look takes. What is not
+// looked at is told of the next statement that is, and its locks as if the first of them
+// had taken them.
+const tooDear = 3 * time.Second
 
 // brokenError is the measuring that failed, not the file.
 type brokenError struct{ err error }

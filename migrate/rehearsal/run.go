@@ -44,6 +44,10 @@ type Input struct {
 	AfterThere func(ctx context.Context, conn *pgx.Conn, before *pg.Snapshot) error
 	// OnEvent is told what happens on the clone, as in migrate.ApplyOptions.
 	OnEvent func(migrate.Event)
+
+	// dear is how long a file may be measured before that must not take longer than its
+	// statements do. Default: tooDear.
+	dear time.Duration
 }
 
 // Run rehearses: the plan, measured; the way back, measured; and the plan again. A pass
@@ -68,6 +72,9 @@ func (in *Input) complete() {
 	}
 	if in.Application == "" {
 		in.Application = "clipperops rehearse"
+	}
+	if in.dear == 0 {
+		in.dear = tooDear
 	}
 	if in.OnEvent == nil {
 		in.OnEvent = func(migrate.Event) {}
