@@ -40,7 +40,7 @@ func (f *flow) clone(ctx context.Context, s *ops.Step, r pg.CloneRequest) (*pg.C
 	clone, err := f.place().Clone(ctx, r)
 	if err != nil {
 		if ctx.Err() == nil {
-			err = &noCloneError{err}
+			err = &noCloneError{f.ofRehearsalServer(err)}
 		}
 		return nil, nothingChanged(err)
 	}

@@ -91,7 +91,8 @@ func (f *flow) onClone(ctx context.Context, s *ops.Step, j journey, o RehearseOp
 	in := rehearsal.Input{
 		Clone: clone.Target, Plan: j.plan, Back: j.back, NoWayBack: j.noWayBack, Again: j.plan.Direction == migrate.Up,
 		Mode: f.rehearsalMode(), Place: clone.Place, Sizes: sizes, Application: f.application("rehearse"),
-		OnEvent: func(e migrate.Event) { showRehearsing(s, e) },
+		OwnServer: f.Config.Rehearsal.Place == config.RehearseOnLocal,
+		OnEvent:   func(e migrate.Event) { showRehearsing(s, e) },
 	}
 	if j.look != nil {
 		in.AfterThere = func(ctx context.Context, conn *pgx.Conn, before *pg.Snapshot) error {
@@ -99,7 +100,10 @@ func (f *flow) onClone(ctx context.Context, s *ops.Step, j journey, o RehearseOp
 		}
 	}
 	outcome, err := rehearsal.Run(ctx, in)
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		return r, ctx.Err() // what the engine says of where it was interrupted is true of the clone
+	case err != nil:
 		return r, nothingChanged(err)
 	}
 	outcome.AllowIrreversible = o.AllowIrreversible

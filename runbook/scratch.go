@@ -17,7 +17,7 @@ func ScratchDatabases(ctx context.Context, s *Session) ([]pg.Scratch, error) {
 	for _, server := range s.scratchServers() {
 		found, err := pg.ListScratch(ctx, server, s.application("scratch"))
 		if err != nil {
-			return nil, err
+			return nil, s.ofRehearsalServer(err)
 		}
 		all = append(all, found...)
 	}
@@ -54,7 +54,7 @@ func PruneScratch(ctx context.Context, s *Session) *ops.Run {
 				}
 				gone, left = gone+len(dropped), left+len(kept)
 				if err != nil {
-					return err
+					return f.ofRehearsalServer(err)
 				}
 			}
 			f.run.Conclusion = append(f.run.Conclusion, fmt.Sprintf("%s dropped, %d kept.", counted(gone, "scratch database", "scratch databases"), left))
