@@ -26,7 +26,7 @@ WITH RECURSIVE tables AS (
 ), sizes AS (
     SELECT oid, bytes, rows FROM tables WHERE relkind <> 'p'
     UNION ALL
-    SELECT p.root, coalesce(sum(t.bytes), 0), CASE WHEN bool_or(t.rows IS NULL) THEN NULL ELSE coalesce(sum(t.rows), 0) END
+    SELECT p.root, coalesce(sum(t.bytes), 0), CASE WHEN bool_or(t.oid IS NOT NULL AND t.rows IS NULL) THEN NULL ELSE coalesce(sum(t.rows), 0) END
       FROM parts p LEFT JOIN tables t ON t.oid = p.leaf AND t.relkind <> 'p' GROUP BY p.root
 )
 SELECT n.nspname::text, t.relname::text, coalesce(s.bytes, 0)::bigint, coalesce(s.rows, -1)::bigint
