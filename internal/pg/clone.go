@@ -27,8 +27,8 @@ type ClonePlace interface {
 type CloneRequest struct {
 	// Source is the database, over a direct connection. It is only read.
 	Source config.Target
-	// Run is the ULID of the run. It names the scratch database, so that a second
-	// clone of the same run wants a ULID of its own.
+	// Run is the ULID of the run. On a server that others use it names the scratch
+	// database, so that a second clone of the same run wants a ULID of its own.
 	Run string
 	// Application is shown to others, e.g. "clipperops migrate (alice@ops1)".
 	Application string
@@ -83,7 +83,8 @@ func (r *CloneRequest) Validate() error {
 type Clone struct {
 	// Target is the clone, as the role that will migrate.
 	Target config.Target
-	// Name is the scratch database's.
+	// Name is the scratch database's: ScratchName of the run or, on a server that is
+	// the clone's own, the source's.
 	Name string
 	// Place is where it is.
 	Place string

@@ -71,7 +71,7 @@ func (m *making) explainCreate(f *ops.Failure, e *createError) {
 	l := m.source.locale
 	switch sqlState(e.cause) {
 	case "42501":
-		f.Code = ops.ExitRefused
+		f.Code, f.Next = ops.ExitRefused, m.at.Instead
 	case "22023", "42704", "42809", "0A000", "55000":
 		f.Code = ops.ExitRefused
 		f.What = fmt.Sprintf("%s cannot hold a clone of %s: it does not have the locale %s (%s, %s)",

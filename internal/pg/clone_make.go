@@ -68,7 +68,7 @@ func (m *making) run(ctx context.Context) (err error) {
 	if m.server, err = Describe(ctx, m.keeper); err != nil {
 		return err
 	}
-	name := ScratchName(m.r.Run)
+	name := m.databaseName()
 	m.clone = &Clone{
 		Target: m.at.As.WithDatabase(name), Name: name, Place: m.at.Place,
 		ServerVersionNum: m.server.VersionNum, server: m.at, keeper: m.keeper,
@@ -83,6 +83,17 @@ func (m *making) run(ctx context.Context) (err error) {
 	return m.fill(ctx)
 }
 
+// databaseName is that of the scratch database. A server of our own has room for
+// the source's name, which a migration may know: ALTER DATABASE clipper_db SET …
+func (m *making) databaseName() string {
+	switch name := m.r.Source.Database; {
+	case !m.at.Own, name == "postgres", strings.HasPrefix(name, "template"):
+		return ScratchName(m.r.Run)
+	default:
+		return name
+	}
+}
+
 // prune clears away what killed runs left. That it cannot is no reason to stop.
 func (m *making) prune(ctx context.Context) {
 	if m.at.Own {
@@ -90,7 +101,8 @@ func (m *making) prune(ctx context.Context) {
 	}
 	limited, cancel := context.WithTimeout(ctx, scratchPruneTimeout)
 	defer cancel()
-	dropped, _, _ := pruneScratch(limited, m.keeper, m.at.Admin, m.r.Application)
+	// Not on the keeper: when the time runs out, the connection may be lost.
+	dropped, _, _ := PruneScratch(limited, m.at.Admin, m.r.Application)
 	for _, s := range dropped {
 		m.r.Note("dropped " + s.Name + ", which a run of " + s.Created.Format("2006-01-02 15:04 UTC") + " left when it was killed")
 	}

@@ -19,10 +19,6 @@ func PruneScratch(ctx context.Context, server config.Target, application string)
 		return nil, nil, err
 	}
 	defer closeQuietly(ctx, conn)
-	return pruneScratch(ctx, conn, server, application)
-}
-
-func pruneScratch(ctx context.Context, conn *pgx.Conn, server config.Target, application string) (dropped, kept []Scratch, err error) {
 	all, err := listScratch(ctx, conn, server, application)
 	if err != nil {
 		return nil, nil, err
@@ -53,8 +49,8 @@ func (s Scratch) dropUnneeded(ctx context.Context, conn *pgx.Conn) (bool, error)
 	if err != nil || !got {
 		return false, err
 	}
-	defer func() {
-		_, _ = conn.Exec(ctx, "SELECT pg_catalog.pg_advisory_unlock($1)", scratchLockID(s.Name)) // or the connection's end does it
+	defer func() { // or the connection's end does it
+		_, _ = conn.Exec(context.WithoutCancel(ctx), "SELECT pg_catalog.pg_advisory_unlock($1)", scratchLockID(s.Name))
 	}()
 	// A lock taken in one database keeps nobody out who takes it in another.
 	holders, err := lockHolders(ctx, conn, s.Name)

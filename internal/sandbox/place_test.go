@@ -74,6 +74,9 @@ func TestAThrowawayServerHoldsACloneOfTheRelease(t *testing.T) {
 	t.Parallel()
 	source := pgtest.New(t, pgtest.WithModeration(), pgtest.AsRole())
 	c := makeClone(t, throwaway(), cloneRequest(t, source))
+	if c.Name != source.Database || c.Target.Database != source.Database {
+		t.Errorf("the clone of %s is called %s", source.Database, c.Name)
+	}
 	if c.Target.User != source.User || c.Target.Port == source.Port {
 		t.Errorf("the clone is %s, of %s", c.Target, source)
 	}
@@ -141,6 +144,8 @@ func TestAThrowawayServerHasTheRolesOfTheSource(t *testing.T) {
 			t.Errorf("%s\n    source: %s\n    clone:  %s", query, want, got)
 		}
 	}
+	// A migration that names its database finds it.
+	pgtest.Exec(t, c.Target, "ALTER DATABASE app SET geqo = off")
 	// What the owner of an extension may do on the source, the owner may do here, and nobody else.
 	pgtest.Exec(t, c.Target, "DROP EXTENSION hstore CASCADE")
 	conn := pgtest.Connect(t, c.Target)
