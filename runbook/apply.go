@@ -7,6 +7,7 @@ import (
 
 	"github.com/clipper/clipperops/internal/ops"
 	"github.com/clipper/clipperops/migrate"
+	"github.com/clipper/clipperops/reports"
 )
 
 // apply carries out the plan. What stands behind it, the backup and the
@@ -52,13 +53,16 @@ func showApplying(s *ops.Step, e migrate.Event) {
 		s.Record(r)
 	case migrate.Running:
 		p := ops.Progress{Label: e.File.ID(), Done: e.Done, Total: e.Total, Detail: e.Phase}
-		if p.Detail == "" {
+		switch {
+		case p.Detail == "":
 			p.Detail = e.Text
+		case e.Left > 0:
+			p.Detail += ", about " + reports.Duration(e.Left) + " left"
 		}
 		s.Progress(p)
 	case migrate.FileStarted:
 		s.Progress(ops.Progress{Label: e.File.ID(), Done: int64(e.Index), Total: int64(e.Of), Unit: ops.UnitFiles, Detail: e.File.Name})
-	case migrate.Waiting, migrate.Retrying, migrate.Note, migrate.StatementDone:
+	case migrate.Waiting, migrate.Retrying, migrate.Ended, migrate.Note, migrate.StatementDone:
 		s.Note(e.Text)
 	}
 }
