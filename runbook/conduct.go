@@ -117,7 +117,8 @@ func (f *flow) explain(ctx context.Context, err error) error {
 	case errors.Is(cause, context.DeadlineExceeded):
 		failure.Code = ops.ExitFailed
 		failure.What = fmt.Sprintf("gave up during %s: the time allowed by --timeout is over", f.stepName())
-	case failure.Err == nil || len(failure.State) == 0:
+	case failure.Err == nil || len(failure.State) == 0 || failure.Code == ops.ExitFailed && !f.touched:
+		// A query that failed because it was cancelled does not know why.
 		failure.Code = ops.ExitInterrupted
 		failure.What = "interrupted during " + f.stepName()
 	}

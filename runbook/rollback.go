@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/clipper/clipperops/internal/ops"
-	"github.com/clipper/clipperops/internal/pg"
 	"github.com/clipper/clipperops/migrate"
 	"github.com/clipper/clipperops/reports"
 	"github.com/clipper/clipperops/rollback"
@@ -201,15 +200,6 @@ func (f *flow) recordArchive(s *ops.Step, id string, ref rollback.ArchiveRef) {
 	f.run.Attach(ops.Artifact{Kind: "archive", Path: ref.Path, SHA256: ref.SHA256, Bytes: ref.Bytes})
 	s.Record(finding(id, ops.Pass(fmt.Sprintf("%s rows, %s, sha256 %s…, proven readable",
 		reports.Count(ref.Rows()), reports.Bytes(ref.Bytes), ref.SHA256[:shownDigest]))))
-}
-
-// snapshot remembers the schema, so that everything else can be proven unchanged.
-func (f *flow) snapshot(ctx context.Context) (*pg.Snapshot, error) {
-	before, err := pg.TakeSnapshot(ctx, f.conn, pg.SnapshotOptions{})
-	if err != nil {
-		return nil, nothingChanged(err)
-	}
-	return before, nil
 }
 
 // revert runs the down files, saving rows that came after the archive was made.
