@@ -14,7 +14,7 @@ const (
 	groups = 10
 	// looksShare is the part of the files' time that looking at the schema of a long plan
 	// may take.
-	looksShare = 8
+	looksShare = 12
 )
 
 // differ finds out what files changed in the schema: each, or a group of them.

@@ -287,3 +287,29 @@ func TestChangesOfAShortPlan(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestAdditionsToANewTableAreToldOfALaterStatement: nobody else sees the table. One of the
+// same name that was there before is another matter.
+func TestAdditionsToANewTableAreToldOfALaterStatement(t *testing.T) {
+	t.Parallel()
+	f := run(t, pgtest.New(t), house+"CREATE SCHEMA other; CREATE TABLE other.same (id int);", strings.Join([]string{
+		"CREATE TABLE new (id int, name text)", "CREATE INDEX new_id ON new (id)", "COMMENT ON COLUMN public.new.id IS 'x'",
+		"CREATE UNIQUE INDEX ON ONLY public.new USING btree (name)", "CREATE TABLE same (id int)", "CREATE INDEX same_id ON same (id)",
+		"CREATE INDEX other_id ON other.same (id)", "CREATE INDEX people_name ON people (name)", "COMMENT ON TABLE new IS 'x'",
+	}, ";\n"))
+	var got []string
+	for _, s := range f.Statements {
+		got = append(got, strings.Join(told(s), ", "))
+	}
+	want := []string{
+		"made table new", "", "", "", "made index new_id, made index new_name_idx, made table same", "made index same_id",
+		"lock table other.same SHARE, built other.other_id on other.same, scanned other.same, made index other.other_id",
+		"lock table people SHARE, built people_name on people, scanned people, made index people_name", "",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"other.same SHARE by 6", "people SHARE by 7"}, strong(f.Locks)); diff != "" {
+		t.Error(diff)
+	}
+}

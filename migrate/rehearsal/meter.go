@@ -44,6 +44,8 @@ type underway struct {
 	// not measured since the last that was, -1 for none.
 	looked time.Duration
 	unseen int
+	// made are the tables that the file made, by their bare names.
+	made []string
 	// ended is when the last statement had been measured.
 	ended time.Time
 	// apart says that the file runs outside a transaction; guard then stands in the way
@@ -115,7 +117,7 @@ func (m *meter) after(ctx context.Context, conn *pgx.Conn, f migrate.File, i int
 			return err
 		}
 	case i < len(f.Statements)-1 && (st.Begins("SET") || st.Begins("RESET")): // nothing to see
-	case i < len(f.Statements)-1 && w.looked > max(m.rehearsal.dear, w.took):
+	case i < len(f.Statements)-1 && (m.quiet(st) || w.looked > max(m.rehearsal.dear, w.took)):
 		if w.unseen < 0 {
 			w.unseen = i
 		}
@@ -148,6 +150,11 @@ func (m *meter) look(ctx context.Context, conn *pgx.Conn, f migrate.File, s *Sta
 		}
 	}
 	m.inside(st, now, s)
+	for _, r := range s.Made {
+		if r.Kind == "table" || r.Kind == "partitioned table" {
+			m.work.made = append(m.work.made, r.Name)
+		}
+	}
 	return nil
 }
 
