@@ -39,7 +39,7 @@ func plannable(src *Source, state *State, d Direction) error {
 
 // dirty says what golang-migrate meant by its mark, and what to do.
 func dirty(src *Source, s State) error {
-	f := &ops.Failure{
+	return &ops.Failure{
 		Code: ops.ExitRefused,
 		What: "the database is dirty at " + versionName(s.Version),
 		Detail: []string{
@@ -48,20 +48,12 @@ func dirty(src *Source, s State) error {
 			"as a file is sent as one query, the server has most likely kept all of it or nothing",
 		},
 		State: []string{"nothing was touched"},
-		Next:  []string{"see which objects of that file stand in the database, then set the row to what is true:"},
+		Next: []string{
+			"find out what of that file stands, and set the row to it: clipperops migrate repair",
+			"as a last resort, set it to what you know: clipperops migrate force VERSION",
+			"and run the same command again",
+		},
 	}
-	if s.Version >= 0 {
-		f.Next = append(f.Next, fmt.Sprintf("all of it stands: UPDATE %s SET dirty = false;", s.table()))
-		if before := src.previous(uint64(s.Version)); before >= 0 {
-			f.Next = append(f.Next, fmt.Sprintf("nothing of it does: UPDATE %s SET version = %d, dirty = false;", s.table(), before))
-		} else {
-			f.Next = append(f.Next, fmt.Sprintf("nothing of it does: DELETE FROM %s;", s.table()))
-		}
-	} else {
-		f.Next = append(f.Next, fmt.Sprintf("the first migration is undone: DELETE FROM %s;", s.table()))
-	}
-	f.Next = append(f.Next, "and run the same command again")
-	return f
 }
 
 // begun names the two files the mark can be about: golang-migrate writes the

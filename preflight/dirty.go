@@ -64,24 +64,24 @@ func (s stand) all() bool  { return s.there == s.of }
 // dirtyFix goes by what is there: all of a version or nothing of it is how a
 // file that ran in one transaction leaves the schema.
 func (i *inspection) dirtyFix(this, next stand) string {
-	const untouched = "nothing was touched. "
+	const untouched = "nothing was touched; clipperops migrate repair compares every object. By the release's tables and indexes alone, "
 	back := i.setClean(i.before(int64(this.version)))
 	stay := i.setClean(&this.version)
 	switch {
 	case next.of > 0 && next.all():
-		return untouched + fmt.Sprintf("All of %06d is there, so its down file did not run: %s", next.version, i.setClean(&next.version))
+		return untouched + fmt.Sprintf("all of %06d is there, so its down file did not run: %s", next.version, i.setClean(&next.version))
 	case next.there > 0:
-		return untouched + fmt.Sprintf("Of %06d only a part is there. Finish its down file by hand, then: %s   or restore the last backup: clipperops backup list",
+		return untouched + fmt.Sprintf("of %06d only a part is there. Finish its down file by hand, then: %s   or restore the last backup: clipperops backup list",
 			next.version, stay)
 	case this.of == 0:
-		return untouched + fmt.Sprintf("Compare the schema with %s. When all of it is there: %s   When nothing is: %s   Else undo by hand what is there, first.",
+		return untouched + fmt.Sprintf("compare the schema with %s. When all of it is there: %s   When nothing is: %s   Else undo by hand what is there, first.",
 			i.fileName(this.version), stay, back)
 	case this.none():
-		return untouched + fmt.Sprintf("Nothing of %06d is there, so go back: %s", this.version, back)
+		return untouched + fmt.Sprintf("nothing of %06d is there, so go back: %s", this.version, back)
 	case this.all():
-		return untouched + fmt.Sprintf("All of %06d is there: %s", this.version, stay)
+		return untouched + fmt.Sprintf("all of %06d is there: %s", this.version, stay)
 	}
-	return untouched + fmt.Sprintf("Of %06d only a part is there. Undo it by hand by its down file, then: %s   or restore the last backup: clipperops backup list",
+	return untouched + fmt.Sprintf("of %06d only a part is there. Undo it by hand by its down file, then: %s   or restore the last backup: clipperops backup list",
 		this.version, back)
 }
 

@@ -24,10 +24,10 @@ func TestDirtyVersionsAreExplainedByWhatIsThere(t *testing.T) {
 		want   string
 		after  int64 // where the advice leads, 0 for no advice that can be run
 	}{
-		"an up file that did nothing":  {11, 49, "Nothing of 000049 is there", 11},
-		"an up file that did all":      {49, 49, "All of 000049 is there", 49},
-		"a down file that did nothing": {49, 11, "All of 000049 is there, so its down file did not run", 49},
-		"a version of other files":     {10, 10, "Compare the schema with 000010", 0},
+		"an up file that did nothing":  {11, 49, "nothing of 000049 is there", 11},
+		"an up file that did all":      {49, 49, "all of 000049 is there", 49},
+		"a down file that did nothing": {49, 11, "all of 000049 is there, so its down file did not run", 49},
+		"a version of other files":     {10, 10, "compare the schema with 000010", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -57,7 +57,7 @@ func TestADirtyVersionOfWhichAPartIsThere(t *testing.T) {
 	target := at(t, 49)
 	pgtest.Exec(t, target, `DROP TABLE moderation_decisions`)
 	soil(t, target, 49)
-	advises(t, expect(t, situation(t, target), "state.version", ops.StatusFail, "dirty"), "Of 000049 only a part is there")
+	advises(t, expect(t, situation(t, target), "state.version", ops.StatusFail, "dirty"), "of 000049 only a part is there")
 	soil(t, target, 11)
 	advises(t, expect(t, situation(t, target), "state.version", ops.StatusFail, "dirty"), "Finish its down file by hand")
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // suggestion is a clipperops command in a text, with the flags it was given.
-var suggestion = regexp.MustCompile(`\bclipperops (?:migrate status|backup list|backup create|config show|preflight|migrate|validate|rollback|backup|history)\b(?: --[a-z-]+(?: [0-9A-Za-z./_]+)?)*`)
+var suggestion = regexp.MustCompile(`\bclipperops (?:migrate (?:status|rehearse|repair|force [0-9A-Za-z]+)|scratch (?:list|prune)|backup list|backup create|config show|preflight|migrate|validate|rollback|backup|history)\b(?: --[a-z-]+(?: [0-9A-Za-z./_]+)?)*`)
 
 // addressed adds to each clipperops command in a text the flags that lead to this
 // database. The verbs that write such texts know commands but not where the

@@ -19,6 +19,8 @@ func TestSuggestedCommandsLeadToThisDatabase(t *testing.T) {
 		"then: clipperops preflight; clipperops backup list shows what can go": "then: clipperops preflight" + there + "; clipperops backup list" + there + " shows what can go",
 		"restore it (clipperops backup list), or not":                          "restore it (clipperops backup list" + there + "), or not",
 		s.invocation("migrate"):                                                s.invocation("migrate"),
+		"set it: clipperops migrate repair --apply":                            "set it: clipperops migrate repair --apply" + there,
+		"set it to what you know: clipperops migrate force VERSION":            "set it to what you know: clipperops migrate force VERSION" + there,
 		"clipperops preflight --path backend/here":                             "clipperops preflight --path backend/here" + there,
 		"wait for clipperops migrate (alice@ops1)":                             "wait for clipperops migrate (alice@ops1)",
 		"use the clipperops that brought it there":                             "use the clipperops that brought it there",

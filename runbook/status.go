@@ -56,7 +56,7 @@ func statusOf(v survey, release string, target uint64) StatusData {
 func (f *flow) recordStatus(s *ops.Step, v survey) {
 	standing := ops.Pass("the database is at " + v.state.String())
 	if v.state.Dirty {
-		standing = ops.Warn("the database is at "+v.state.String(), "see what preflight says of it: "+f.invocation("preflight"))
+		standing = ops.Warn("the database is at "+v.state.String(), "find out what of the file stands: "+f.invocation("migrate repair"))
 	}
 	s.Record(finding("status.version", standing))
 

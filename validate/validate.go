@@ -114,7 +114,7 @@ func (v *validation) versionResult() ops.Result {
 	case v.Dirty:
 		return ops.Fail(
 			fmt.Sprintf("version %d is marked dirty: a migration was broken off, and what is there cannot be told from the version", v.Version),
-			"find out how far it came, mend it, then mark the version clean: "+v.command("preflight")+" says more",
+			"find out how far it came, and mend it: "+v.command("migrate repair"),
 			ops.Fact{Name: "schema_migrations", Value: fmt.Sprintf("version %d, dirty", v.Version)})
 	}
 	pending := r.Pending(v.Version)

@@ -39,7 +39,7 @@ and records. A database at or past the target is left alone.`,
 			}
 			return i.migrate(runbook.Migrate)
 		},
-		subcommands: []command{migrateRehearseCommand(), migrateStatusCommand()},
+		subcommands: []command{migrateRehearseCommand(), migrateStatusCommand(), migrateRepairCommand(), migrateForceCommand()},
 	}
 }
 

@@ -146,7 +146,7 @@ func (e *examiner) survey(ctx context.Context) (*corridor, []string, error) {
 		reasons = append(reasons, "on an empty database the file cannot be run: "+built.broken()[0].failed.Error())
 	}
 	if built != nil && !e.kin(built) {
-		if built.lower().version >= 0 {
+		if len(built.broken()) == 0 {
 			reasons = append(reasons, fmt.Sprintf("most of what the files of %s make up to there is not in this database", e.Source.Label))
 		}
 		built = nil
@@ -193,12 +193,6 @@ func reasonOf(reasons []string, err error) ([]string, error) {
 // made before the mark stands in it. Where they had made nothing, nothing but theirs does,
 // unless the mark's file could be run.
 func (e *examiner) kin(c *corridor) bool {
-	if c.lower().version < 0 {
-		return len(c.broken()) == 0 || !slices.ContainsFunc(e.target.Objects, func(o pg.Object) bool {
-			_, theirs := c.at.schema.Find(o.Key)
-			return o.Kind == pg.KindTable && o.Key != e.books() && !theirs
-		})
-	}
 	there, missing := 0, 0
 	for _, o := range c.lower().schema.Objects {
 		if o.Kind != pg.KindTable && o.Kind != pg.KindColumn && o.Kind != pg.KindFunction {
@@ -210,5 +204,11 @@ func (e *examiner) kin(c *corridor) bool {
 			missing++
 		}
 	}
-	return missing <= there
+	if there+missing > 0 || len(c.broken()) == 0 {
+		return missing <= there
+	}
+	return !slices.ContainsFunc(e.target.Objects, func(o pg.Object) bool {
+		_, theirs := c.at.schema.Find(o.Key)
+		return o.Kind == pg.KindTable && o.Key != e.books() && !theirs
+	})
 }

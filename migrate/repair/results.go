@@ -82,7 +82,7 @@ func (f *Finding) rows() ops.Result {
 }
 
 func (s *Script) result() ops.Result {
-	what := fmt.Sprintf("to %s, out of %s", VersionName(s.Version), s.File)
+	what := fmt.Sprintf("SQL that leads to %s, out of %s", VersionName(s.Version), s.File)
 	switch {
 	case s.Failed != "":
 		what += "; tried on a clone it failed: " + s.Failed

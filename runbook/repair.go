@@ -1,0 +1,269 @@
+package runbook
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/clipper/clipperops/internal/config"
+	"github.com/clipper/clipperops/internal/ops"
+	"github.com/clipper/clipperops/internal/pg"
+	"github.com/clipper/clipperops/migrate"
+	"github.com/clipper/clipperops/migrate/repair"
+)
+
+// RepairOptions says what is done about a database that was left dirty.
+type RepairOptions struct {
+	// Apply writes the version row that the comparison comes to. Without it nothing is
+	// changed.
+	Apply bool
+}
+
+// Repair finds out where a database stands that some tool left dirty: by comparing it,
+// on scratch databases, with the versions around the one its row names. With Apply it
+// writes the version row, where all or nothing of the file stands. It never touches
+// anything else.
+func Repair(ctx context.Context, s *Session, o RepairOptions) *ops.Run {
+	return s.conduct(ctx, "migrate repair", func(ctx context.Context, f *flow) error {
+		if err := f.readyToSet(ctx, o.Apply); err != nil {
+			return err
+		}
+		state, err := f.standing(ctx)
+		if err != nil || f.healthy(state) {
+			return err
+		}
+		before, err := f.snapshot(ctx)
+		if err != nil {
+			return err
+		}
+		found, err := f.compare(ctx, state)
+		if err != nil {
+			return err
+		}
+		f.run.Data = found
+		if !found.Settled() {
+			return f.unsettled(found, o)
+		}
+		if !o.Apply {
+			f.run.Conclusion = append(f.run.Conclusion, "⚠ Nothing was changed: the row still says "+state.String()+".")
+			f.run.Next = append(f.run.Next, "set it: "+f.invocation("migrate repair --apply"))
+			return nil
+		}
+		return f.applyRepair(ctx, state, before, found)
+	})
+}
+
+// readyToSet connects; a command that is to set the version row is alone at work, and
+// somebody can confirm it.
+func (f *flow) readyToSet(ctx context.Context, set bool) error {
+	if !set {
+		return f.connect(ctx, true)
+	}
+	if err := f.answerable(); err != nil {
+		return err
+	}
+	f.changing = true
+	if err := f.takeLock(ctx); err != nil {
+		return err
+	}
+	return f.connect(ctx, false)
+}
+
+// standing reads the files and the version row, and says who else is at work.
+func (f *flow) standing(ctx context.Context) (state migrate.State, err error) {
+	err = f.step(ctx, "look", func(ctx context.Context, s *ops.Step) error {
+		v, err := f.look(ctx)
+		if err != nil {
+			return err
+		}
+		state = v.state
+		said := ops.Pass("the version row says " + state.String())
+		if state.Dirty {
+			said = ops.Warn("the version row says "+state.String()+": a file was begun, and its end never recorded", "")
+		}
+		s.Record(finding("repair.row", said))
+		if f.lock == nil {
+			f.recordOthers(ctx, s, state)
+		}
+		return nil
+	})
+	return state, err
+}
+
+// recordOthers says who holds the lock of a migration: what is compared then still changes.
+func (f *flow) recordOthers(ctx context.Context, s *ops.Step, state migrate.State) {
+	ids := pg.MigrateLockIDs(f.Config.Target.Database, state.Schema, migrate.VersionTable)
+	holders, err := pg.Holders(ctx, f.conn, pg.OperatorLockID, ids[0], ids[1])
+	if err != nil {
+		return // it is said for convenience
+	}
+	for _, h := range holders {
+		s.Record(finding("repair.busy", ops.Warn("somebody is at work, or what a killed tool sent to the server still is: "+h.String(),
+			"wait for it to end, then run this again")))
+	}
+}
+
+// healthy says of a database that there is nothing to repair, or that we know ourselves
+// how to go on.
+func (f *flow) healthy(state migrate.State) bool {
+	switch {
+	case state.Rows > 1:
+		return false
+	case !state.Dirty:
+		f.changing = false
+		f.run.Conclusion = append(f.run.Conclusion, fmt.Sprintf("There is nothing to repair: the database is at %s.", state))
+		return true
+	case state.Unfinished == nil:
+		return false
+	}
+	f.changing = false
+	u := state.Unfinished
+	f.run.Conclusion = append(f.run.Conclusion, fmt.Sprintf(
+		"There is nothing to repair: clipperops was interrupted in the %s file of %06d and knows which of its statements are done.", u.Direction, u.Version))
+	resume := "migrate"
+	if u.Direction == migrate.Down {
+		resume = "rollback --target " + fmt.Sprint(max(state.Version, 0))
+	}
+	f.run.Next = append(f.run.Next, "it goes on there: "+f.invocation(resume))
+	return true
+}
+
+// compare examines the database, and records what was found.
+func (f *flow) compare(ctx context.Context, state migrate.State) (found *repair.Finding, err error) {
+	err = f.step(ctx, "compare", func(ctx context.Context, s *ops.Step) error {
+		found, err = repair.Examine(ctx, repair.Input{
+			Target: f.conn, State: state, Source: f.source, Application: f.application("repair"),
+			Empty: f.scratchFor(s, true), Clone: f.scratchFor(s, false),
+		})
+		if err != nil {
+			return nothingChanged(err)
+		}
+		for i, r := range found.Results() {
+			if i == 0 {
+				r.Fix = f.nextOf(found)
+			}
+			s.Record(r)
+		}
+		return nil
+	})
+	return found, err
+}
+
+// nextOf is what to do about what the comparison came to.
+func (f *flow) nextOf(found *repair.Finding) string {
+	switch {
+	case found.Settled():
+		return f.invocation("migrate repair --apply")
+	case found.Upward != nil || found.Downward != nil:
+		return "finish it or undo it with the SQL below, then: " + f.invocation("migrate repair")
+	}
+	return "find out by other means where the database stands, then: " + f.invocation("migrate force VERSION")
+}
+
+// scratchFor makes scratch databases for a comparison, where the settings want clones to
+// be: empty ones, or with the target's schema.
+func (f *flow) scratchFor(s *ops.Step, empty bool) repair.Scratch {
+	return func(ctx context.Context) (config.Target, func(), error) {
+		var r pg.CloneRequest
+		if empty {
+			r.Fill = func(context.Context, config.Target, pg.Programs) error { return nil }
+		}
+		c, err := f.clone(ctx, s, r)
+		if err != nil {
+			return config.Target{}, nil, err
+		}
+		return c.Target, func() { f.drop(ctx, s, c) }, nil
+	}
+}
+
+// unsettled is the end of a comparison that names no version.
+func (f *flow) unsettled(found *repair.Finding, o RepairOptions) error {
+	failure := &ops.Failure{
+		Code:   ops.ExitChecks,
+		What:   found.Summary(),
+		Detail: found.Reasons,
+		State:  []string{"nothing was changed"},
+	}
+	switch {
+	case o.Apply:
+		failure.Code = ops.ExitRefused
+	case found.Verdict == repair.CannotTell:
+		failure.Code = ops.ExitInconclusive
+	}
+	if found.Upward != nil || found.Downward != nil {
+		failure.Next = []string{
+			"finish it or undo it with the SQL above, then: " + f.invocation("migrate repair"),
+		}
+		return failure
+	}
+	failure.Next = []string{
+		"find out by other means where the database stands, then, as a last resort: " + f.invocation("migrate force VERSION"),
+	}
+	return failure
+}
+
+// applyRepair asks, looks whether everything is as it was compared, and writes the row.
+func (f *flow) applyRepair(ctx context.Context, state migrate.State, before *pg.Snapshot, found *repair.Finding) error {
+	err := f.confirm(ctx, ops.Question{
+		Lines: []string{
+			fmt.Sprintf("This sets the version row of %s: %s, from %s to %s, clean. It touches nothing else.",
+				f.Config.Environment, f.Config.Target, state, repair.VersionName(found.Version)),
+		},
+		Word: "yes",
+	})
+	if err != nil {
+		return err
+	}
+	err = f.step(ctx, "set", func(ctx context.Context, s *ops.Step) error {
+		now, err := f.snapshot(ctx)
+		if err != nil {
+			return err
+		}
+		if !before.Equal(now) {
+			return &ops.Failure{
+				Code:  ops.ExitRefused,
+				What:  "the schema has changed since it was compared, by somebody else",
+				State: []string{"nothing was changed by this run"},
+				Next:  []string{"run the same command again: it compares what is there now"},
+			}
+		}
+		return f.setVersion(ctx, s, state, found.Version)
+	})
+	if err != nil {
+		return err
+	}
+	f.run.Conclusion = append(f.run.Conclusion, fmt.Sprintf("Repaired: the database is at %s, clean.", repair.VersionName(found.Version)))
+	f.run.Next = append(f.run.Next, f.invocation("migrate status"), f.invocation("migrate"))
+	return nil
+}
+
+// setVersion writes the version row, if it still says what it said.
+func (f *flow) setVersion(ctx context.Context, s *ops.Step, from migrate.State, to int64) error {
+	select {
+	case <-f.lock.Lost():
+		return &ops.Failure{
+			Code: ops.ExitBusy, What: "the lock was lost: another operator may be at work",
+			State: []string{"nothing was changed"}, Next: []string{"run the same command again"},
+		}
+	default:
+	}
+	now, err := migrate.ReadState(ctx, f.conn)
+	if err != nil {
+		return nothingChanged(err)
+	}
+	if now.Version != from.Version || now.Dirty != from.Dirty || now.Rows != from.Rows {
+		return &ops.Failure{
+			Code:   ops.ExitRefused,
+			What:   "the version row has changed meanwhile",
+			Detail: []string{fmt.Sprintf("it said %s, and says %s", from, now)},
+			State:  []string{"nothing was changed by this run"},
+			Next:   []string{"run the same command again"},
+		}
+	}
+	f.touched = true
+	if err := migrate.SetVersion(ctx, f.conn, to, false); err != nil {
+		return err
+	}
+	f.record.reached(ctx, f.run.ID, f, to)
+	s.Record(finding("repair.set", ops.Pass(fmt.Sprintf("the version row: %s → %s, clean", from, repair.VersionName(to)))))
+	return nil
+}
