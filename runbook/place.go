@@ -24,10 +24,16 @@ func (s *Session) place() pg.ClonePlace {
 	}
 }
 
-// bookkeeping are the tables whose rows a clone of the schema has as well: where the
-// database stands, and how far a file that was interrupted had come.
-func bookkeeping(state migrate.State) [][2]string {
-	return append(ledger.ProgressTables(), [2]string{state.Schema, migrate.VersionTable})
+// bookkeeping says which of the tables that are not the application's a clone of the
+// schema has: with its rows that of the version, and the ledger's where it says how far a
+// file that was interrupted had come. Else the ledger is left out: it holds up nobody.
+func (j journey) bookkeeping(r *pg.CloneRequest) {
+	r.Rows = [][2]string{{j.state.Schema, migrate.VersionTable}}
+	if j.plan.Resumes {
+		r.Rows = append(r.Rows, ledger.ProgressTables()...)
+	} else {
+		r.Without = []string{ledger.Schema}
+	}
 }
 
 // clone makes a clone of the target. Whoever asks for one drops it.

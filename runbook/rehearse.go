@@ -133,7 +133,8 @@ func (f *flow) rehearsalMode() rehearsal.Mode {
 // cloneRequest asks for a clone of the schema, or for one that the backup just taken
 // fills: that proves the backup as well, which is then among what is found.
 func (f *flow) cloneRequest(s *ops.Step, j journey, found *[]ops.Result) pg.CloneRequest {
-	r := pg.CloneRequest{Rows: bookkeeping(j.state), Extensions: j.plan.Touches().Extensions}
+	r := pg.CloneRequest{Extensions: j.plan.Touches().Extensions}
+	j.bookkeeping(&r)
 	if f.Config.Rehearsal.Mode != config.RehearseData {
 		return r
 	}

@@ -38,6 +38,9 @@ type CloneRequest struct {
 	// the schema as well: schema_migrations, the ledger's marks. Those that are not
 	// there are passed over.
 	Rows [][2]string
+	// Without are schemas that are left out of a clone of the schema, with what they
+	// hold: nobody has to wait for their locks or own what they own.
+	Without []string
 	// Fill, when set, fills the clone in the place of the schema's dump. It gets an
 	// empty database with the source's locale, and a psql that reaches it.
 	Fill func(ctx context.Context, into config.Target, programs Programs) error

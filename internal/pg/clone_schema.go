@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/clipper/clipperops/internal/config"
 )
 
@@ -90,6 +92,9 @@ func (m *making) dumpArguments() []string {
 	}
 	if !m.at.Tablespaces {
 		args = append(args, "--no-tablespaces")
+	}
+	for _, schema := range m.r.Without {
+		args = append(args, "--exclude-schema="+pgx.Identifier{schema}.Sanitize())
 	}
 	return args
 }

@@ -84,8 +84,14 @@ func (s *cloneSource) read(ctx context.Context) error {
 func (s *cloneSource) readRoles(ctx context.Context) error {
 	err := s.conn.QueryRow(ctx, `
 		WITH db AS (SELECT oid, datdba, dattablespace FROM pg_catalog.pg_database WHERE datname = current_database()),
-		used AS (SELECT DISTINCT refobjid AS role, deptype = 'o' AS owner FROM pg_catalog.pg_shdepend
-		          WHERE dbid = (SELECT oid FROM db) AND refclassid = 'pg_authid'::regclass),
+		without AS (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = ANY ($1)),
+		leftout AS (SELECT 'pg_class'::regclass AS class, oid FROM pg_catalog.pg_class WHERE relnamespace IN (SELECT oid FROM without)
+		          UNION ALL SELECT 'pg_proc'::regclass, oid FROM pg_catalog.pg_proc WHERE pronamespace IN (SELECT oid FROM without)
+		          UNION ALL SELECT 'pg_type'::regclass, oid FROM pg_catalog.pg_type WHERE typnamespace IN (SELECT oid FROM without)
+		          UNION ALL SELECT 'pg_namespace'::regclass, oid FROM without),
+		used AS (SELECT DISTINCT refobjid AS role, deptype = 'o' AS owner FROM pg_catalog.pg_shdepend s
+		          WHERE dbid = (SELECT oid FROM db) AND refclassid = 'pg_authid'::regclass
+		            AND NOT EXISTS (SELECT FROM leftout l WHERE l.class = s.classid AND l.oid = s.objid)),
 		owned AS (SELECT relowner AS role, 'pg_class'::regclass AS class, oid FROM pg_catalog.pg_class WHERE oid >= 16384
 		          UNION ALL SELECT proowner, 'pg_proc'::regclass, oid FROM pg_catalog.pg_proc WHERE oid >= 16384
 		          UNION ALL SELECT typowner, 'pg_type'::regclass, oid FROM pg_catalog.pg_type WHERE oid >= 16384
@@ -94,8 +100,9 @@ func (s *cloneSource) readRoles(ctx context.Context) error {
 		       (SELECT spcname::text FROM pg_catalog.pg_tablespace t JOIN db ON t.oid = db.dattablespace),
 		       ARRAY(SELECT pg_catalog.pg_get_userbyid(role)::text FROM used WHERE owner
 		             UNION SELECT pg_catalog.pg_get_userbyid(role)::text FROM owned o WHERE role = 10
+		               AND NOT EXISTS (SELECT FROM leftout l WHERE l.class = o.class AND l.oid = o.oid)
 		               AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype = 'e') ORDER BY 1),
-		       ARRAY(SELECT DISTINCT pg_catalog.pg_get_userbyid(role)::text FROM used WHERE NOT owner ORDER BY 1)`).
+		       ARRAY(SELECT DISTINCT pg_catalog.pg_get_userbyid(role)::text FROM used WHERE NOT owner ORDER BY 1)`, s.without()).
 		Scan(&s.owner, &s.tablespace, &s.owners, &s.grantees)
 	if err != nil {
 		return fmt.Errorf("reading the roles of the database: %w", Cause(ctx, err))
@@ -114,6 +121,14 @@ func (s *cloneSource) readRoles(ctx context.Context) error {
 		return fmt.Errorf("reading the extensions: %w", Cause(ctx, err))
 	}
 	return nil
+}
+
+// without are the schemas that are left out; a dump that fills the clone has all.
+func (s *cloneSource) without() []string {
+	if s.r.Fill != nil {
+		return nil
+	}
+	return s.r.Without
 }
 
 // roles are all that the schema and the database name, each once.

@@ -126,3 +126,20 @@ func TestCloneOfEverythingIsTheSameInEveryObject(t *testing.T) {
 		}
 	}
 }
+
+// What is left out of a clone holds nobody up: not its locks, not its owners, not what is
+// granted there.
+func TestCloneWithoutASchema(t *testing.T) {
+	t.Parallel()
+	source := pgtest.New(t, pgtest.AsRole())
+	super := pgtest.Shared(t).WithDatabase(source.Database)
+	pgtest.Exec(t, super, "CREATE SCHEMA theirs; CREATE TABLE theirs.t (n int); CREATE FUNCTION theirs.f() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE TYPE theirs.e AS ENUM ('a')")
+	pgtest.Exec(t, source, "CREATE TABLE ours (n int)")
+	pgtest.HoldTable(t, super, "theirs.t", "ACCESS EXCLUSIVE")
+	r := cloneRequest(t, source)
+	r.Without = []string{"theirs"}
+	clone := makeClone(t, pg.SameServer(source), r)
+	if got := pgtest.QueryColumn[string](t, clone.Target, "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' AND oid >= 16384"); !slices.Equal(got, []string{"ours"}) {
+		t.Errorf("the clone has %q", got)
+	}
+}
