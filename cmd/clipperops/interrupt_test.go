@@ -18,17 +18,23 @@ type point struct {
 	migrated bool
 	args     []string
 	// lock is held by another session; blocked is the application that waits for it.
+	// Without one a file of the chain stands still, on the clone.
 	lock, blocked string
 	// version is what the database is at afterwards.
 	version int64
 }
 
-// points are planning, backing up, applying, archiving and reverting.
+// points are planning, backing up, cloning, rehearsing, applying, archiving and
+// reverting. What the clone's pg_dump would wait for as well is not rehearsed.
 var points = []point{
 	{"planning", false, []string{"migrate"}, "LOCK TABLE schema_migrations IN ACCESS EXCLUSIVE MODE", "clipperops migrate%", 10},
 	{"backing up", false, []string{"migrate"}, "LOCK TABLE comments IN ACCESS EXCLUSIVE MODE", "pg_dump%", 10},
+	{"reading the schema", false, []string{"migrate", "--skip-backup"}, "LOCK TABLE comments IN ACCESS EXCLUSIVE MODE", "clipperops migrate%", 10},
+	{"cloning", false, []string{"migrate", "--skip-backup"}, "LOCK TABLE nobodys IN ACCESS EXCLUSIVE MODE", "pg_dump%", 10},
+	{"rehearsing", false, []string{"migrate", "--target", "98", "--path", "chain"}, "", "", 10},
+	{"rehearsing the way back", true, []string{"rollback", "--target", "10", "--allow-foreign", "--path", "chain"}, "", "", 98},
 	{"applying", false, []string{"migrate"}, "SELECT 1 FROM clip_submissions", "clipperops%", 10},
-	{"archiving", true, []string{"rollback", "--target", "10", "--skip-backup"}, "LOCK TABLE moderation_appeals IN ACCESS EXCLUSIVE MODE", "clipperops%", 97},
+	{"archiving", true, []string{"rollback", "--target", "10", "--skip-backup", "--rehearse", "off", "--reason", "test"}, "LOCK TABLE moderation_appeals IN ACCESS EXCLUSIVE MODE", "clipperops%", 97},
 	{"reverting", true, []string{"rollback", "--target", "10", "--skip-backup"}, "SELECT 1 FROM moderation_queue", "clipperops%", 49},
 }
 
@@ -36,7 +42,12 @@ var points = []point{
 func (p point) at(t *testing.T) (prog *program, r *running, free func()) {
 	t.Helper()
 	target := pgtest.New(t, pgtest.WithClipper(), pgtest.AsRole())
+	pgtest.Exec(t, target, "CREATE TABLE nobodys (n int)") // so bare that only pg_dump locks it
 	prog = newProgram(t, target)
+	if p.lock == "" {
+		r, free = prog.atTheClone(p)
+		return prog, r, free
+	}
 	if p.migrated {
 		prog.wants(ops.ExitDone, "migrate --skip-backup")
 	}
@@ -44,6 +55,24 @@ func (p point) at(t *testing.T) (prog *program, r *running, free func()) {
 	r = prog.start(p.args...)
 	r.awaitBlocked(prog, p.blocked)
 	return prog, r, free
+}
+
+// atTheClone brings the program to stand still in a rehearsal: in the last file, up or down.
+func (p *program) atTheClone(at point) (r *running, free func()) {
+	p.t.Helper()
+	gate, free := p.gate()
+	dir := p.chain("000098_last")
+	for _, name := range []string{"000098_last.up.sql", "000098_last.down.sql"} {
+		p.replace(filepath.Join(dir, name), ";\n", ";\n"+gate)
+	}
+	if at.migrated {
+		free()
+		p.wants(ops.ExitDone, "migrate --skip-backup --target 98 --path chain")
+		_, free = p.gate()
+	}
+	r = p.start(at.args...)
+	p.awaitAtGate(1)
+	return r, free
 }
 
 // TestInterruptLeavesACleanStateAndSaysSo presses Ctrl-C at each point.
@@ -54,10 +83,11 @@ func TestInterruptLeavesACleanStateAndSaysSo(t *testing.T) {
 			t.Parallel()
 			prog, r, free := p.at(t)
 			r.signal(syscall.SIGINT)
-			r.wants(ops.ExitInterrupted, "interrupted", "nothing was (changed|touched)|the database (is at version|was only read)")
+			r.wants(ops.ExitInterrupted, "interrupted", "nothing was (changed|touched)|the database is at version|the (database|target) was only read")
 			free()
 			prog.wantVersion(p.version)
 			prog.wantNothingHalfDone()
+			prog.wantNoScratch()
 			prog.wants(ops.ExitDone, joined(p.args))
 		})
 	}
@@ -77,6 +107,7 @@ func TestKillIsFoundByTheNextRun(t *testing.T) {
 			prog.awaitGone()
 			prog.wants(ops.ExitDone, joined(p.args), "an earlier run was killed")
 			prog.wantNothingHalfDone()
+			prog.wantNoScratch()
 		})
 	}
 }
@@ -96,13 +127,14 @@ func (p *program) wantNothingHalfDone() {
 	}
 }
 
-// awaitGone waits until no session of clipperops or pg_dump is left.
+// awaitGone waits until no session of clipperops or pg_dump is left, nor any in a clone.
 func (p *program) awaitGone() {
 	p.t.Helper()
 	pgtest.Eventually(p.t, func() bool {
 		return pgtest.QueryValue[int](p.t, p.target, `
 			SELECT count(*)::int FROM pg_stat_activity
-			 WHERE datname = current_database() AND (application_name LIKE 'clipperops%' OR application_name = 'pg_dump')`) == 0
+			 WHERE datname = current_database() AND (application_name LIKE 'clipperops%' OR application_name = 'pg_dump')
+			    OR datname LIKE 'clipperops\_scratch\_%' AND usename = current_user`) == 0
 	})
 }
 

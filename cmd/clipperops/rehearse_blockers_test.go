@@ -82,3 +82,20 @@ func TestABlockerInTheWayOfARollback(t *testing.T) {
 		fmt.Sprintf("ended.*pid %d", held.PID), "Rolled back to version 10")
 	p.wantVersion(10)
 }
+
+// TestATableThatIsLockedWhileTheSchemaIsRead: who locks it is named, for the rehearsal needs
+// to read about every table, and for the clone pg_dump locks even the barest.
+func TestATableThatIsLockedWhileTheSchemaIsRead(t *testing.T) {
+	t.Parallel()
+	p := atTen(t)
+	pgtest.Exec(t, p.target, "CREATE TABLE nobodys (n int)")
+	for _, table := range []string{"comments", "nobodys"} {
+		held := pgtest.HoldTable(t, p.target, table, "ACCESS EXCLUSIVE")
+		d := p.wantsDocument(ops.ExitFailed, "migrate --skip-backup")
+		wantSaid(t, d, "locked", fmt.Sprintf("pid %d", held.PID), "pgtest holder", fmt.Sprintf("pg_terminate_backend(%d)", held.PID), "same command again")
+		held.Release()
+		p.wantVersion(10)
+		p.wantNoScratch()
+	}
+	p.wants(ops.ExitDone, "migrate --skip-backup")
+}

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -169,16 +170,25 @@ func wantResult(t *testing.T, d reports.RunDocument, step, id string, status ops
 	}
 }
 
-// wantRefused checks that a document is a refusal that says so with each of these words,
-// what is true, and what to type.
+// wantRefused checks that a document is a refusal that has each of these words and says
+// that nothing was done.
 func wantRefused(t *testing.T, d reports.RunDocument, words ...string) {
+	t.Helper()
+	wantSaid(t, d, words...)
+	if d.Error != nil && !regexp.MustCompile(`nothing (of that file )?was|not touched|only read`).MatchString(strings.Join(d.Error.State, "\n")) {
+		t.Errorf("the state is %q", d.Error.State)
+	}
+}
+
+// wantSaid checks that the error of a document has each of these words.
+func wantSaid(t *testing.T, d reports.RunDocument, words ...string) {
 	t.Helper()
 	wantTold(t, d)
 	if d.Error == nil {
 		return
 	}
 	text := strings.Join(slices.Concat([]string{d.Error.What}, d.Error.Detail, d.Error.State, d.Error.Next), "\n")
-	for _, w := range append(words, "not") {
+	for _, w := range words {
 		if !strings.Contains(text, w) {
 			t.Errorf("no %q in:\n%s", w, text)
 		}
