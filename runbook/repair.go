@@ -134,7 +134,10 @@ func (f *flow) compare(ctx context.Context, state migrate.State) (found *repair.
 			Target: f.conn, State: state, Source: f.source, Application: f.application("repair"),
 			Empty: f.scratchFor(s, true), Clone: f.scratchFor(s, false),
 		})
-		if err != nil {
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err() // what was under way then is of no interest
+		case err != nil:
 			return nothingChanged(err)
 		}
 		for i, r := range found.Results() {

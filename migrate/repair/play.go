@@ -142,6 +142,9 @@ func (p *player) playOnce(ctx context.Context, f migrate.File, m manner, whole b
 			break
 		}
 	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err() // the session ends with what it has open
+	}
 	if status := p.conn.PgConn().TxStatus(); status != 'I' {
 		end := "COMMIT"
 		if err != nil {
