@@ -1,0 +1,78 @@
+package runbook
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/clipper/clipperops/internal/ops"
+	"github.com/clipper/clipperops/internal/pg"
+	"github.com/clipper/clipperops/migrate"
+	"github.com/clipper/clipperops/migrate/repair"
+)
+
+// applyRepair asks, looks whether everything is as it was compared, and writes the row.
+func (f *flow) applyRepair(ctx context.Context, state migrate.State, before *pg.Snapshot, found *repair.Finding) error {
+	err := f.confirm(ctx, ops.Question{
+		Lines: []string{
+			fmt.Sprintf("This sets the version row of %s: %s, from %s to %s, clean. It touches nothing else.",
+				f.Config.Environment, f.Config.Target, state, repair.VersionName(found.Version)),
+		},
+		Word: "yes",
+	})
+	if err != nil {
+		return err
+	}
+	err = f.step(ctx, "set", func(ctx context.Context, s *ops.Step) error {
+		now, err := f.snapshot(ctx)
+		if err != nil {
+			return err
+		}
+		if !before.Equal(now) {
+			return &ops.Failure{
+				Code:  ops.ExitRefused,
+				What:  "the schema has changed since it was compared, by somebody else",
+				State: []string{"nothing was changed by this run"},
+				Next:  []string{"run the same command again: it compares what is there now"},
+			}
+		}
+		return f.setVersion(ctx, s, state, found.Version)
+	})
+	if err != nil {
+		return err
+	}
+	f.run.Conclusion = append(f.run.Conclusion, fmt.Sprintf("Repaired: the database is at %s, clean.", repair.VersionName(found.Version)))
+	f.run.Next = append(f.run.Next, f.invocation("migrate status"), f.invocation("migrate"))
+	return nil
+}
+
+// setVersion writes the version row, if it still says what it said.
+func (f *flow) setVersion(ctx context.Context, s *ops.Step, from migrate.State, to int64) error {
+	select {
+	case <-f.lock.Lost():
+		return &ops.Failure{
+			Code: ops.ExitBusy, What: "the lock was lost: another operator may be at work",
+			State: []string{"nothing was changed"}, Next: []string{"run the same command again"},
+		}
+	default:
+	}
+	now, err := migrate.ReadState(ctx, f.conn)
+	if err != nil {
+		return nothingChanged(err)
+	}
+	if now.Version != from.Version || now.Dirty != from.Dirty || now.Rows != from.Rows {
+		return &ops.Failure{
+			Code:   ops.ExitRefused,
+			What:   "the version row has changed meanwhile",
+			Detail: []string{fmt.Sprintf("it said %s, and says %s", from, now)},
+			State:  []string{"nothing was changed by this run"},
+			Next:   []string{"run the same command again"},
+		}
+	}
+	f.touched = true
+	if err := migrate.SetVersion(ctx, f.conn, to, false); err != nil {
+		return err
+	}
+	f.record.reached(ctx, f.run.ID, f, to)
+	s.Record(finding("repair.set", ops.Pass(fmt.Sprintf("the version row: %s → %s, clean", from, repair.VersionName(to)))))
+	return nil
+}
