@@ -104,3 +104,27 @@ func TestCloneThatIsNotAsThePlanWants(t *testing.T) {
 		t.Errorf("%s", show(err))
 	}
 }
+
+// TestWhatTheServerLacksIsNotTheFilesFault: it would say nothing of the database itself.
+func TestWhatTheServerLacksIsNotTheFilesFault(t *testing.T) {
+	t.Parallel()
+	for code, text := range map[string]string{
+		"53100": "there is no room left on the disk", "53200": "000001_step.up.sql failed", "58030": "000001_step.up.sql failed",
+	} {
+		t.Run(code, func(t *testing.T) {
+			t.Parallel()
+			in := forward(t, pgtest.New(t), chainOf(t, [2]string{"DO $$ BEGIN RAISE EXCEPTION 'it said so' USING ERRCODE = '" + code + "'; END $$;", "SELECT 1;"}))
+			o, err := rehearsal.Run(t.Context(), in)
+			if err == nil || !strings.Contains(show(err), text) || !strings.Contains(show(err), "it said so") {
+				t.Errorf("%s", show(err))
+			}
+			if len(o.Passes) != 1 || o.Passes[0].Failure != nil {
+				t.Errorf("%+v", o.Passes)
+			}
+		})
+	}
+	o := rehearse(t, forward(t, pgtest.New(t), chainOf(t, [2]string{"SET LOCAL statement_timeout = 50; SELECT pg_sleep(60);", "SELECT 1;"})))
+	if p := o.Passes[0]; p.Failure == nil {
+		t.Error("a file that stops itself is not blamed")
+	}
+}

@@ -16,7 +16,7 @@ type Relation struct {
 	// Kind is pg_class.relkind in words: "table", "partitioned table", "index",
 	// "materialized view", "view", "sequence", "foreign table".
 	Kind string `json:"kind"`
-	// New says that the plan itself made it: nobody uses it yet.
+	// New says that the pass itself made it: nobody uses it yet.
 	New bool `json:"new,omitempty"`
 }
 
@@ -37,7 +37,7 @@ type Lock struct {
 	// file was not taken apart.
 	Statement int `json:"statement"`
 	// Held is how long it was held on the clone: from the beginning of that statement
-	// to the commit.
+	// to the commit; outside a transaction, until that statement was done.
 	Held time.Duration `json:"held_ns"`
 }
 
@@ -62,7 +62,7 @@ type Statement struct {
 	// Index is its place in the file, from 0, Line where it begins, from 1.
 	Index int `json:"index"`
 	Line  int `json:"line"`
-	// Text is the statement as it stands in the file.
+	// Text is the statement as it stands in the file, without the rows of a COPY.
 	Text string        `json:"text"`
 	Took time.Duration `json:"took_ns"`
 	// WAL is how many bytes of write-ahead log the whole server wrote meanwhile.
@@ -71,9 +71,10 @@ type Statement struct {
 	Locks []Lock `json:"locks,omitempty"`
 	// Rewritten are relations that were there before and whose storage is a new one.
 	Rewritten []Relation `json:"rewritten,omitempty"`
-	// Built are new indexes on relations that were there before the plan.
+	// Built are indexes of relations that were there before the pass, new or built anew.
+	// Those that were written with their table are not told apart from it.
 	Built []Index `json:"built,omitempty"`
-	// Scanned are relations, there before the plan, that were read through.
+	// Scanned are relations, there before the pass, that were read through.
 	Scanned []Relation `json:"scanned,omitempty"`
 	// Made and Dropped are relations that came and went.
 	Made    []Relation `json:"made,omitempty"`
@@ -88,12 +89,14 @@ type File struct {
 	// WAL is as in Statement, Grown how many bytes the database grew.
 	WAL   int64 `json:"wal_bytes"`
 	Grown int64 `json:"grown_bytes"`
-	// Statements is one for each of the file's; none when it was not taken apart.
+	// Statements is one for each of the file's; none when it was not taken apart. What
+	// cannot stop anybody, and what of a very long file would take too long to look at, is
+	// told of the next statement that was looked at.
 	Statements []Statement `json:"statements,omitempty"`
 	// Locks has every relation once, with its strongest mode.
 	Locks []Lock `json:"locks,omitempty"`
 	// Changes is the schema diff over the file, or over a group of files that ends with
-	// this one: Since names the first of the group.
+	// this one: Since is the first of the group, as 000049.
 	Changes []pg.Change `json:"changes,omitempty"`
 	Since   string      `json:"since,omitempty"`
 	// Grouped says that the file's changes stand with a later one.

@@ -156,3 +156,21 @@ func TestFailureOutsideATransaction(t *testing.T) {
 	}
 	pgtest.Exec(t, clone, "SET lock_timeout = '5s'; LOCK TABLE people, pets")
 }
+
+// TestCodeThatCommits may do so on the way up; no rollback would let it.
+func TestCodeThatCommits(t *testing.T) {
+	t.Parallel()
+	clone := pgtest.New(t)
+	pgtest.Exec(t, clone, house+"CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN ALTER TABLE people ADD COLUMN IF NOT EXISTS x int; COMMIT; END $$;")
+	o := rehearse(t, forward(t, clone, chainOf(t, [2]string{"CALL p();", "CALL p();"})))
+	there, back := o.Pass(rehearsal.There), o.Pass(rehearsal.Back)
+	if there.Failure != nil || len(there.Files) != 1 || len(there.Files[0].Statements) != 1 {
+		t.Fatalf("%+v", there)
+	}
+	if got := strong(there.Files[0].Locks); len(got) != 1 || got[0] != "people ACCESS EXCLUSIVE by 0" {
+		t.Errorf("%q", got)
+	}
+	if back.Failure == nil || !strings.Contains(show(back.Failure), "2D000") {
+		t.Errorf("%+v", back.Failure)
+	}
+}

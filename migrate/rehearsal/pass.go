@@ -3,6 +3,7 @@ package rehearsal
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/clipper/clipperops/internal/ops"
@@ -54,7 +55,8 @@ func (r *rehearsal) pass(ctx context.Context, name PassName, plan *migrate.Plan)
 
 func (w *walk) options(ctx context.Context) migrate.ApplyOptions {
 	o := migrate.ApplyOptions{
-		Application: w.Application, RetryFor: retryFor, ReconnectFor: cleanUp, Whole: w.Whole && w.pass.Name != Back,
+		Application: w.Application, RetryFor: retryFor, ReconnectFor: cleanUp,
+		Whole:   w.pass.Plan.Direction == migrate.Down, // as a rollback has it
 		OnEvent: func(e migrate.Event) { w.event(ctx, e) },
 	}
 	if w.meter != nil {
@@ -95,6 +97,8 @@ func (w *walk) end(ctx context.Context, failed error) (bool, error) {
 		err = leaves.Failure
 	case ctx.Err() == nil && errors.As(failed, &broken):
 		err = notCarriedOut(ctx, "what a file does could not be measured", broken.err)
+	case ctx.Err() == nil && sqlState(failed) == "53100":
+		err = w.noRoom(failed)
 	case !blames(ctx, failed):
 		err = notCarriedOut(ctx, "on the clone, "+ops.AsFailure(failed).What, failed)
 	default:
@@ -133,20 +137,34 @@ func blames(ctx context.Context, err error) bool {
 	if ctx.Err() != nil || !errors.As(err, new(*migrate.FileError)) || migrate.ConnectionLost(err) {
 		return false
 	}
-	var answer *pgconn.PgError
-	if !errors.As(err, &answer) {
-		return true // the engine's own: a file that ended its transaction, an INVALID index in its way
-	}
-	switch {
-	case answer.Code == "55P03", answer.Code == "40P01", answer.Code == "40001": // somebody else is at work on the clone
+	switch code := sqlState(err); {
+	case code == "": // the engine's own: a file that ended its transaction, an INVALID index in its way
+		return true
+	case code == "55P03", code == "40P01", code == "40001": // somebody else is at work on the clone
 		return false
-	case len(answer.Code) == 5:
-		switch answer.Code[:2] {
-		case "08", "53", "58": // connections, resources (53100: no room on the disk), the server's own system
-			return false
-		case "57": // but for query_canceled, which a file can bring upon itself
-			return answer.Code == "57014"
-		}
+	case strings.HasPrefix(code, "08"), strings.HasPrefix(code, "53"), strings.HasPrefix(code, "58"):
+		return false // connections, resources, the server's own system
+	case strings.HasPrefix(code, "57"):
+		return code == "57014" // query_canceled, which a file can bring upon itself
 	}
 	return true
+}
+
+// sqlState is the server's code in the error, "" for none.
+func sqlState(err error) string {
+	var answer *pgconn.PgError
+	if errors.As(err, &answer) {
+		return answer.Code
+	}
+	return ""
+}
+
+// noRoom is the failure of a rehearsal that filled the disk.
+func (w *walk) noRoom(failed error) error {
+	f := notCarriedOut(context.Background(), "there is no room left on the disk of the clone's server", failed)
+	var out *ops.Failure
+	if errors.As(f, &out) {
+		out.Next = []string{"make room there, or rehearse elsewhere: --rehearse-on local, or --rehearse-on with the URL of a server that has it"}
+	}
+	return f
 }

@@ -41,7 +41,7 @@ func TestTheReleaseGoesThereAndBack(t *testing.T) {
 		t.Parallel()
 		clone := pgtest.New(t, pgtest.WithModeration())
 		o := rehearse(t, rehearsal.Input{
-			Clone: clone, Mode: rehearsal.WithData, Whole: true,
+			Clone: clone, Mode: rehearsal.WithData,
 			Plan: planned(t)(migrate.PlanDown(src, stateOf(t, clone), 10, nil)),
 			Back: planned(t)(migrate.PlanUp(src, at(10), 97, nil)),
 		})

@@ -27,8 +27,6 @@ type Input struct {
 	// Again goes the plan's way once more when the way back was gone, whole, exactly as
 	// the plan will be applied.
 	Again bool
-	// Whole is migrate.ApplyOptions.Whole for the plan.
-	Whole bool
 	// OwnServer says that the clone's server is thrown away with it. Without that, a file
 	// which changes what all databases of a server share, such as roles, is refused: it
 	// would change them for the database itself.
