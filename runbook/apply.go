@@ -3,6 +3,7 @@ package runbook
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/clipper/clipperops/internal/ops"
@@ -55,7 +56,7 @@ func showApplying(s *ops.Step, e migrate.Event) {
 		p := ops.Progress{Label: e.File.ID(), Done: e.Done, Total: e.Total, Detail: e.Phase}
 		switch {
 		case p.Detail == "":
-			p.Detail = e.Text
+			p.Detail = running(e)
 		case e.Left > 0:
 			p.Detail += ", about " + reports.Duration(e.Left) + " left"
 		}
@@ -66,6 +67,9 @@ func showApplying(s *ops.Step, e migrate.Event) {
 		s.Note(e.Text)
 	}
 }
+
+// running is what a file does, without its number: the label has it.
+func running(e migrate.Event) string { return strings.TrimPrefix(e.Text, e.File.ID()+" ") }
 
 // recordNotes keeps in the report what the engine wants to be known.
 func recordNotes(s *ops.Step, applied *migrate.Applied) {

@@ -159,6 +159,6 @@ func showRehearsing(s *ops.Step, e migrate.Event) {
 	case migrate.FileStarted:
 		s.Progress(ops.Progress{Label: e.File.ID() + " " + string(e.File.Direction), Done: int64(e.Index), Total: int64(e.Of), Unit: ops.UnitFiles, Detail: "on the clone"})
 	case migrate.Running:
-		s.Progress(ops.Progress{Label: e.File.ID(), Done: e.Done, Total: e.Total, Detail: e.Text})
+		s.Progress(ops.Progress{Label: e.File.ID(), Done: e.Done, Total: e.Total, Detail: running(e)})
 	}
 }

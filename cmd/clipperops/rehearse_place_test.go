@@ -62,23 +62,6 @@ func TestOtherEnvironmentsAreRehearsedOnTheirOwnServer(t *testing.T) {
 	wantClonedOn(t, p, "migrate rehearse --rehearse-on local", throwaway)
 }
 
-// TestAThrowawayServerNeedsServerPrograms: where there are none, it says what to install
-// and what to choose instead. pg_dump and psql alone are not enough.
-func TestAThrowawayServerNeedsServerPrograms(t *testing.T) {
-	t.Parallel()
-	p := atTen(t)
-	p.set("ENVIRONMENT", "production")
-	p.set("CLIPPEROPS_SANDBOX_IMAGE", "nowhere.invalid/none:1")
-	p.set("DOCKER_HOST", "tcp://127.0.0.1:1")
-	if found, err := sandbox.Find(t.Context(), sandbox.ServerOptions{Backend: sandbox.BackendLocal}); err == nil && found.BinDir != "" {
-		t.Logf("server programs are found in %s without PATH: what is said where there are none is tested where servers are found", found.BinDir)
-		return
-	}
-	d := p.wantsDocument(ops.ExitRefused, "migrate --yes --skip-backup")
-	wantRefused(t, d, "--rehearse-on same")
-	p.wantVersion(10)
-}
-
 // rehearsalServer is a server of its own with a role that may rehearse there, and its URL.
 func rehearsalServer(t *testing.T, role string) (server *sandbox.Server, url config.Target) {
 	t.Helper()

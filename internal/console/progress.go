@@ -60,32 +60,34 @@ func (m *moving) rate() float64 {
 type field struct {
 	text string
 	rank int
+	// cut says that it is rather cut off than left out, when it is the last.
+	cut bool
 }
 
 func (m *moving) fields(step string, now time.Time, l reports.Layout) []field {
 	p := m.last
 	var out []field
 	if p.Label != "" && p.Label != step {
-		out = append(out, field{l.Spell(p.Label), 1})
+		out = append(out, field{text: l.Spell(p.Label), rank: 1})
 	}
 	amount, perSecond := amounts(p, m.rate())
 	if amount != "" {
-		out = append(out, field{amount, 2})
+		out = append(out, field{text: amount, rank: 2})
 	}
 	if p.Total > 0 {
-		out = append(out, field{reports.Count(min(100, p.Done*100/p.Total)) + " %", 4})
+		out = append(out, field{text: reports.Count(min(100, p.Done*100/p.Total)) + " %", rank: 4})
 	} else if elapsed := now.Sub(m.started); elapsed >= time.Second {
-		out = append(out, field{whole(elapsed), 3})
+		out = append(out, field{text: whole(elapsed), rank: 3})
 	}
 	if perSecond != "" {
-		out = append(out, field{perSecond, 6})
+		out = append(out, field{text: perSecond, rank: 6})
 	}
 	if rate := m.rate(); rate > 0 && p.Total > p.Done {
 		left := time.Duration(float64(p.Total-p.Done) / rate * float64(time.Second))
-		out = append(out, field{whole(max(left.Round(time.Second), time.Second)) + " left", 5})
+		out = append(out, field{text: whole(max(left.Round(time.Second), time.Second)) + " left", rank: 5})
 	}
 	if p.Detail != "" {
-		out = append(out, field{l.Spell(p.Detail), 3})
+		out = append(out, field{text: l.Spell(p.Detail), rank: 3, cut: amount == ""})
 	}
 	return out
 }
@@ -133,7 +135,7 @@ func (m *moving) line(step string, width int, now time.Time, l reports.Layout) s
 			}
 		}
 		line := lead(step, l) + strings.Join(texts, "  ")
-		if utf8.RuneCountInString(line) <= width || len(fields) <= 1 {
+		if utf8.RuneCountInString(line) <= width || len(fields) <= 1 || len(fields) == 2 && fields[1].cut {
 			return clip(line, width, l)
 		}
 		fields = append(fields[:worst], fields[worst+1:]...)
