@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -113,6 +114,21 @@ func TestCtrlCWhereverTheCloneIs(t *testing.T) {
 	if found := p.throwaways(); len(found) > 0 {
 		t.Errorf("still there: %q", found)
 	}
+
+	// Killed, the server goes with it where the system can do that; what is left of it on
+	// the disk goes with the next.
+	r = p.start(strings.Fields("migrate rehearse --rehearse-on local" + chosen)...)
+	r.awaitSays("000011 .*runs for")
+	r.signal(syscall.SIGKILL)
+	_ = r.cmd.Wait() // killed
+	if runtime.GOOS == "linux" {
+		pgtest.Eventually(t, func() bool { return !strings.Contains(arguments(t), p.tempDir()) }, "the throwaway server ends")
+	}
+	p.rewrite("000011_slow.up.sql", "SELECT 1;\n")
+	p.wants(ops.ExitDone, "migrate rehearse --rehearse-on local"+chosen)
+	if found := p.throwaways(); len(found) > 0 {
+		t.Errorf("still there: %q", found)
+	}
 }
 
 // awaitSleeping waits until somebody sleeps in a scratch database of the server.
@@ -145,22 +161,28 @@ func shortTempDir(t *testing.T) string {
 	return dir
 }
 
+// tempDir is the program's TMPDIR, which must be set.
+func (p *program) tempDir() string {
+	p.t.Helper()
+	for _, v := range p.env {
+		if dir, is := strings.CutPrefix(v, "TMPDIR="); is {
+			return dir
+		}
+	}
+	p.t.Fatal("no TMPDIR")
+	return ""
+}
+
 // throwaways are what throwaway servers of the program have: files below its TMPDIR, and
 // processes that name it.
 func (p *program) throwaways() []string {
 	p.t.Helper()
-	dir := ""
-	for _, v := range p.env {
-		if value, is := strings.CutPrefix(v, "TMPDIR="); is {
-			dir = value
-		}
-	}
-	found, err := filepath.Glob(filepath.Join(dir, "*"))
+	found, err := filepath.Glob(filepath.Join(p.tempDir(), "*"))
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	for line := range strings.Lines(arguments(p.t)) {
-		if strings.Contains(line, dir) {
+		if strings.Contains(line, p.tempDir()) {
 			found = append(found, strings.TrimSpace(line))
 		}
 	}
