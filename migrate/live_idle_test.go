@@ -60,7 +60,9 @@ func TestIdleBlockersAreLeftAloneUnlessAskedFor(t *testing.T) {
 			target := pgtest.New(t)
 			pgtest.Exec(t, target, "CREATE TABLE users (id int)")
 			held := pgtest.HoldTable(t, target, "users", "ACCESS SHARE")
-			applied, err := up(t, target, altersUsers(t), 1, quick(migrate.ApplyOptions{CancelIdleBlockers: limit, RetryFor: 300 * time.Millisecond}))
+			applied, err := up(t, target, altersUsers(t), 1, migrate.ApplyOptions{
+				CancelIdleBlockers: limit, LockTimeout: 3 * time.Second, RetryFor: -1,
+			})
 			failure(t, err, ops.ExitFailed, fmt.Sprintf("blocked by pid %d", held.PID))
 			if len(applied.Ended) != 0 || !alive(t, target, held.PID) {
 				t.Errorf("it was ended: %v", applied.Ended)

@@ -148,7 +148,9 @@ func TestTheLastTryNamesWhoWasInTheWayBefore(t *testing.T) {
 			blind(t, super, target.Database)
 		}
 	}
-	o := quick(migrate.ApplyOptions{RetryFor: 600 * time.Millisecond, ReconnectFor: 100 * time.Millisecond, OnEvent: seen.take})
+	o := migrate.ApplyOptions{
+		LockTimeout: time.Second, RetryFor: 6 * time.Second, ReconnectFor: 100 * time.Millisecond, OnEvent: seen.take,
+	}
 	_, err := up(t, target, src, 1, o)
 	if !blinded {
 		t.Fatal("no attempt saw who is in the way")
