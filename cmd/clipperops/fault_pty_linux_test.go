@@ -91,6 +91,7 @@ func onProduction(t *testing.T) *program {
 	t.Helper()
 	p := newProgram(t, pgtest.New(t, pgtest.WithClipper(), pgtest.AsRole()))
 	p.set("ENVIRONMENT", "production")
+	p.set("REHEARSE_ON", "same") // a server for every run would take its time, and is others' to test
 	p.set("TERM", "xterm")
 	p.set("NO_COLOR", "1")
 	return p

@@ -92,6 +92,7 @@ func TestProductionAsksNobodyWhereThereIsNoTerminal(t *testing.T) {
 	t.Parallel()
 	p := newProgram(t, pgtest.New(t, pgtest.WithClipper(), pgtest.AsRole()))
 	p.set("ENVIRONMENT", "production")
+	p.set("REHEARSE_ON", "same") // a server for every run would take its time, and is others' to test
 	for _, args := range []string{"migrate", "migrate --output json"} {
 		cmd := exec.Command("clipperops", strings.Fields(args)...)
 		cmd.Stdin = strings.NewReader("yes\nyes\n")

@@ -73,7 +73,7 @@ type running struct {
 }
 
 // hangs is when a program is held to hang: it then says where it stands, and ends.
-const hangs = 2 * time.Minute
+const hangs = 4 * time.Minute
 
 func (p *program) start(args ...string) *running {
 	p.t.Helper()
