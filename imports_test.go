@@ -32,6 +32,12 @@ var arrows = map[string][]string{
 	"migrations": {},
 	"reports":    {"internal/ops"},
 
+	// The sibling: of this house it knows the flags alone.
+	"moderation/problem":  {},
+	"moderation/database": {"moderation/problem"},
+	"moderation/identity": {"moderation/database"},
+	"moderation/auditlog": {"moderation/database", "moderation/problem"},
+
 	"internal/ops":           {},
 	"internal/sqlscan":       {},
 	"internal/wholefile":     {},
