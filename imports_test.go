@@ -37,6 +37,10 @@ var arrows = map[string][]string{
 	"moderation/database": {"moderation/problem"},
 	"moderation/identity": {"moderation/database"},
 	"moderation/auditlog": {"moderation/database", "moderation/problem"},
+	"moderation/metrics":  {},
+	"moderation/queue":    {"moderation/auditlog", "moderation/database", "moderation/identity", "moderation/problem"},
+	"moderation/appeals":  {"moderation/auditlog", "moderation/database", "moderation/identity", "moderation/problem", "moderation/queue"},
+	"moderation/httpapi":  {"moderation/…", "internal/featureflag/…"},
 
 	"internal/ops":           {},
 	"internal/sqlscan":       {},

@@ -1,0 +1,27 @@
+package httpapi
+
+import (
+	"time"
+
+	"github.com/clipper/clipperops/moderation/appeals"
+	"github.com/clipper/clipperops/moderation/auditlog"
+	"github.com/clipper/clipperops/moderation/queue"
+)
+
+// sane reports whether a cursor's key can be a row's: a time that Postgres can
+// hold, a priority that a case can have.
+func sane(key any) bool {
+	switch k := key.(type) {
+	case queue.Key:
+		return k.Priority >= 0 && k.Priority <= 100 && saneTime(k.CreatedAt)
+	case queue.DecisionKey:
+		return saneTime(k.CreatedAt)
+	case appeals.Key:
+		return saneTime(k.CreatedAt)
+	case auditlog.Key:
+		return saneTime(k.CreatedAt)
+	}
+	return false
+}
+
+func saneTime(at time.Time) bool { return at.Year() >= 1 && at.Year() <= 9999 }
