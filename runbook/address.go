@@ -24,7 +24,8 @@ func (s *Session) addressed(text string) string {
 		b.WriteString(text[end:at[1]])
 		end = at[1]
 		if isCommand(text[at[0]:at[1]], text[end:]) {
-			b.WriteString(" " + strings.Join(s.address(), " "))
+			command := strings.TrimPrefix(text[at[0]:at[1]], "clipperops ")
+			b.WriteString(" " + strings.Join(s.address(command), " "))
 		}
 	}
 	return b.String() + text[end:]

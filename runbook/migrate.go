@@ -88,6 +88,14 @@ func Migrate(ctx context.Context, s *Session, o MigrateOptions) *ops.Run {
 	})
 }
 
+// command is what takes the database there.
+func (o MigrateOptions) command() string {
+	if o.Target == nil {
+		return "migrate"
+	}
+	return fmt.Sprintf("migrate --target %d", *o.Target)
+}
+
 // planOnly is the dry run: it changes nothing and takes no lock that blocks anyone.
 func (f *flow) planOnly(ctx context.Context, o MigrateOptions) error {
 	survey, plan, err := f.planReadOnly(ctx, o)
@@ -107,7 +115,7 @@ func (f *flow) planOnly(ctx context.Context, o MigrateOptions) error {
 	} else {
 		f.run.Conclusion = append(f.run.Conclusion, "Dry run: nothing was changed.")
 	}
-	f.run.Next = []string{f.invocation("preflight"), f.invocation("migrate")}
+	f.run.Next = []string{f.invocation("preflight"), f.invocation(o.command())}
 	return nil
 }
 
@@ -131,7 +139,7 @@ func MigrateRehearse(ctx context.Context, s *Session, o MigrateOptions) *ops.Run
 		if err != nil || plan.Nothing() {
 			return err
 		}
-		return f.rehearseAlone(ctx, forward(survey, plan, migrate.Backup{}), o.Rehearse, f.invocation("migrate"))
+		return f.rehearseAlone(ctx, forward(survey, plan, migrate.Backup{}), o.Rehearse, f.invocation(o.command()))
 	})
 }
 

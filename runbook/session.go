@@ -2,6 +2,7 @@ package runbook
 
 import (
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +30,8 @@ type Session struct {
 	// Selection are the flags with which the operator chose this database and
 	// these files; a command we suggest must not lead to others.
 	Selection []string
+	// Given are the flags that a command we suggest needs as much as this one.
+	Given Given
 	// Operator and Host say who works and from where; Version is that of clipperops.
 	Operator, Host, Version string
 	// SearchPath is where client programs are looked for, as in $PATH; Environ is
@@ -62,12 +65,14 @@ func (s *Session) application(command string) string {
 	return "clipperops " + command + " (" + s.Operator + "@" + s.Host + ")"
 }
 
-// invocation is the command an operator would type on this database.
+// invocation is the command an operator would type on this database, with the flags
+// given to this one that matter there.
 func (s *Session) invocation(command string) string {
-	return "clipperops " + command + " " + strings.Join(s.address(), " ")
+	return "clipperops " + command + " " + strings.Join(s.address(command), " ")
 }
 
-// address are the flags that lead a command to this database and these files.
-func (s *Session) address() []string {
-	return append([]string{"--env", string(s.Config.Environment)}, s.Selection...)
+// address are the flags that lead a command to this database and these files, and those
+// it takes over from the present one.
+func (s *Session) address(command string) []string {
+	return slices.Concat([]string{"--env", string(s.Config.Environment)}, s.Selection, s.Given.carried(command))
 }

@@ -96,6 +96,7 @@ func (i *invocation) sessionWith(settings *config.Config) (*runbook.Session, err
 		MigrationsFrom: "the embedded set",
 		Reports:        i.reportPaths(),
 		Selection:      i.selection(settings),
+		Given:          i.given(settings),
 		Operator:       i.operator(),
 		Host:           hostname(),
 		Version:        version,
