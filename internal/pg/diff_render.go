@@ -27,14 +27,12 @@ func (c Change) String() string {
 // indented.
 func (c Change) Lines() []string {
 	lines := []string{c.String()}
-	if c.Op == Altered && strings.Contains(c.Before+c.After, "\n") {
-		gone, come := differingLines(c.Before, c.After)
-		for _, l := range gone {
-			lines = append(lines, "    - "+l)
-		}
-		for _, l := range come {
-			lines = append(lines, "    + "+l)
-		}
+	gone, come := c.definitionLines()
+	for _, l := range gone {
+		lines = append(lines, "    - "+l)
+	}
+	for _, l := range come {
+		lines = append(lines, "    + "+l)
 	}
 	for _, p := range c.Parts {
 		for _, l := range p.Lines() {
@@ -42,6 +40,31 @@ func (c Change) Lines() []string {
 		}
 	}
 	return lines
+}
+
+// definitionLines are the lines of a definition that a change's own line has no room
+// for: those that differ, and all of a view or function that came or went.
+func (c Change) definitionLines() (gone, come []string) {
+	switch {
+	case c.Op == Altered && strings.Contains(c.Before+c.After, "\n"):
+		return differingLines(c.Before, c.After)
+	case c.Op == Altered || !hasBody(c.Kind):
+		return nil, nil
+	}
+	text := strings.Split(strings.TrimRight(c.Before+c.After, "\n"), "\n")
+	if c.Op == Added {
+		return nil, text
+	}
+	return text, nil
+}
+
+// hasBody reports whether the definition of such an object is a text of several lines.
+func hasBody(k Kind) bool {
+	switch k {
+	case KindView, KindMaterializedView, KindFunction, KindProcedure:
+		return true
+	}
+	return false
 }
 
 // title is kind and name. An index goes by its bare name, its definition names the table; what is
@@ -70,10 +93,14 @@ func (c Change) title() string {
 func (c Change) tail(definition string) string {
 	switch c.Kind {
 	case KindTable, KindForeignTable, KindView, KindMaterializedView, KindFunction, KindProcedure:
-		if parts := countParts(c.Parts); parts != "" {
-			return " (" + parts + ")"
+		var text string
+		if definition != "" && !hasBody(c.Kind) { // what is special about the table: PARTITION BY, UNLOGGED
+			text = " " + shorten(oneLine(definition))
 		}
-		return ""
+		if parts := countParts(c.Parts); parts != "" {
+			text += " (" + parts + ")"
+		}
+		return text
 	case KindIndex, KindStatistics, KindRule:
 		if i := strings.Index(oneLine(definition), " ON "); i >= 0 {
 			return shorten(oneLine(definition)[i:])

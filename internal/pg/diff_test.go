@@ -61,7 +61,7 @@ var diffCases = []struct {
 		"constraints and indexes",
 		`CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE t (a int, b int, CONSTRAINT small CHECK (a < 10), CONSTRAINT only_one UNIQUE (a)); ALTER TABLE t ADD CONSTRAINT refers FOREIGN KEY (a) REFERENCES p NOT VALID;
  CREATE INDEX gone ON t (a); CREATE INDEX changed ON t (b); CREATE UNIQUE INDEX clusters ON t (b)`,
-		`ALTER TABLE t DROP CONSTRAINT small, ADD CONSTRAINT small CHECK (a < 20) NOT VALID; ALTER TABLE t VALIDATE CONSTRAINT refers; ALTER TABLE t CLUSTER ON only_one;
+		`ALTER TABLE t DROP CONSTRAINT small, ADD CONSTRAINT small CHECK (a < 20) NOT VALID; ALTER TABLE t VALIDATE CONSTRAINT refers; ALTER TABLE t CLUSTER ON only_one; ALTER INDEX only_one SET (fillfactor = 70);
  ALTER TABLE t ADD CONSTRAINT no_overlap EXCLUDE (b WITH =);
  DROP INDEX gone, changed; CREATE INDEX changed ON t (b DESC) WHERE a > 1; ALTER TABLE t ALTER b SET NOT NULL; ALTER TABLE t REPLICA IDENTITY USING INDEX clusters;
  CREATE UNIQUE INDEX come ON t (lower(b::text)); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'come'::regclass; CREATE STATISTICS pairs ON a, b FROM t`,
@@ -69,7 +69,7 @@ var diffCases = []struct {
 			"~ table t now REPLICA IDENTITY USING INDEX",
 			"~ column t.b now NOT NULL",
 			"+ constraint t.no_overlap EXCLUDE USING btree (b WITH =)",
-			"~ constraint t.only_one now CLUSTER",
+			"~ constraint t.only_one now WITH (fillfactor=70) CLUSTER",
 			"~ constraint t.refers no longer NOT VALID",
 			"~ constraint t.small CHECK ((a < 10)) → CHECK ((a < 20)) NOT VALID",
 			"~ index changed btree (b) → btree (b DESC) WHERE (a > 1)",
@@ -178,7 +178,7 @@ END $$; DROP FUNCTION g; CREATE FUNCTION f(a text) RETURNS int LANGUAGE sql AS '
 			"+ cast (public.pair AS text) METHOD i FUNCTION - CONTEXT e",
 			"+ text search dictionary d TEMPLATE pg_catalog.simple",
 			"~ foreign server srv …",
-			"+ foreign table ft (1 column)",
+			"+ foreign table ft SERVER srv (1 column)",
 			`~ publication pub … → …`,
 			"~ event trigger watch now DISABLED",
 		},
@@ -252,6 +252,49 @@ func TestDiffShowsTheLinesOfAFunctionThatDiffer(t *testing.T) {
 	changes := pg.Diff(before, takeSnapshot(t, conn, pg.SnapshotOptions{}))
 	want := []string{"~ function f() -- one → -- two", "    -   -- one", "    +   -- two", "    +   -- three"}
 	if diff := cmp.Diff(want, changes[0].Lines()); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// Guards against a review that says of a partitioned table, a partition, a view and a
+// function only that they came or went, and not what they are.
+func TestDiffSaysWhatCameAndWent(t *testing.T) {
+	t.Parallel()
+	conn := pgtest.Connect(t, pgtest.New(t))
+	execAll(t, conn, "CREATE TABLE t (n int); CREATE VIEW gone AS SELECT n FROM t")
+	before := takeSnapshot(t, conn, pg.SnapshotOptions{})
+	execAll(t, conn, `DROP VIEW gone; CREATE TABLE p (n int) PARTITION BY RANGE (n); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (1) TO (10);
+CREATE UNLOGGED TABLE u (n int) WITH (fillfactor = 70); CREATE MATERIALIZED VIEW mv AS SELECT n FROM t WHERE n > 1;
+CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'`)
+	var got []string
+	for _, c := range pg.Diff(before, takeSnapshot(t, conn, pg.SnapshotOptions{})) {
+		for _, l := range c.Lines() {
+			if !strings.Contains(l, "owner of") {
+				got = append(got, l)
+			}
+		}
+	}
+	want := []string{
+		"+ function f()",
+		"    + CREATE OR REPLACE FUNCTION public.f()",
+		"    +  RETURNS integer",
+		"    +  LANGUAGE sql",
+		"    + AS $function$SELECT 1$function$",
+		"+ table p PARTITION BY RANGE (n) (1 column)",
+		"  + column p.n integer",
+		"+ table p1 PARTITION OF public.p FOR VALUES FROM (1) TO (10) (1 column)",
+		"  + column p1.n integer",
+		"+ table u UNLOGGED WITH (fillfactor=70) (1 column)",
+		"  + column u.n integer",
+		"- view gone",
+		"    - AS SELECT t.n",
+		"    -    FROM public.t;",
+		"+ materialized view mv",
+		"    + AS SELECT t.n",
+		"    +    FROM public.t",
+		"    +   WHERE (t.n > 1);",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }

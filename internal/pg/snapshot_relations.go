@@ -82,7 +82,8 @@ var tablePartQueries = []string{
 	// A foreign key of a partition that comes from its parent's is the parent's.
 	`SELECT 'constraint', k.tableoid, k.oid, 0, r.ident || '.' || quote_ident(k.conname), r.oid, 0,
 	  pg_get_constraintdef(k.oid) || CASE WHEN k.contype = 'c' AND NOT k.conislocal AND NOT r.relispartition THEN ' INHERITED' ELSE '' END
-	    || CASE WHEN k.contype IN ('p', 'u', 'x') THEN {index} || coalesce((SELECT string_agg(' DEPENDS ON EXTENSION ' || quote_ident(e.extname), '' ORDER BY e.extname)
+	    || CASE WHEN k.contype IN ('p', 'u', 'x') THEN
+	       coalesce((SELECT ' WITH (' || string_agg(v, ', ' ORDER BY v) || ')' FROM unnest(ic.reloptions) v), '') || {index} || coalesce((SELECT string_agg(' DEPENDS ON EXTENSION ' || quote_ident(e.extname), '' ORDER BY e.extname)
 	         FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid WHERE d.classid = ic.tableoid AND d.objid = ic.oid AND d.deptype = 'x'), '')
 	       || coalesce(' COMMENT ' || quote_literal(obj_description(ic.oid, 'pg_class')), '') ELSE '' END, ''
 	FROM {relations} r

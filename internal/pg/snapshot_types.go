@@ -112,7 +112,8 @@ var operatorQueries = []string{
 	  quote_ident(pg_get_userbyid(o.conowner))
 	FROM pg_conversion o JOIN pg_namespace n ON n.oid = o.connamespace WHERE {visible} AND {own}`,
 
+	// A copy of the server's own "C" has no encoding, what a dump makes of it the database's.
 	`SELECT 'collation', o.tableoid, o.oid, 0, format('%I.%I', n.nspname, o.collname), 0, 0,
-	  (to_jsonb(o) - ARRAY['oid', 'collname', 'collnamespace', 'collowner', 'collversion'])::text, quote_ident(pg_get_userbyid(o.collowner))
+	  (to_jsonb(o) - ARRAY['oid', 'collname', 'collnamespace', 'collowner', 'collversion', 'collencoding'])::text, quote_ident(pg_get_userbyid(o.collowner))
 	FROM pg_collation o JOIN pg_namespace n ON n.oid = o.collnamespace WHERE {visible} AND {own}`,
 }
