@@ -45,20 +45,39 @@ func PruneScratch(ctx context.Context, s *Session) *ops.Run {
 		return f.step(ctx, "prune", func(ctx context.Context, s *ops.Step) error {
 			var gone, left int
 			for _, server := range f.scratchServers() {
-				dropped, kept, err := pg.PruneScratch(ctx, server, f.application("scratch"))
+				dropped, kept, err := pg.PruneScratch(ctx, server, f.application("scratch"), pg.PruneOrphaned)
 				for _, d := range dropped {
-					s.Record(finding("scratch.dropped", ops.Pass("dropped "+d.Name+" ("+reports.Bytes(d.Bytes)+"): nobody needed it any more")))
+					s.Record(finding("scratch.dropped", droppedScratch(d)))
 				}
 				for _, k := range kept {
-					s.Record(finding("scratch.kept", ops.Skip("kept "+k.Name+": "+k.Why)))
+					s.Record(finding("scratch.kept", keptScratch(k)))
 				}
 				gone, left = gone+len(dropped), left+len(kept)
 				if err != nil {
 					return f.ofRehearsalServer(err)
 				}
 			}
+			if gone+left == 0 {
+				s.Record(finding("scratch.none", ops.Pass("there is no scratch database: nothing to drop")))
+			}
 			f.run.Conclusion = append(f.run.Conclusion, fmt.Sprintf("%s dropped, %d kept.", counted(gone, "scratch database", "scratch databases"), left))
 			return nil
 		})
 	})
+}
+
+func droppedScratch(d pg.Scratch) ops.Result {
+	r := ops.Pass("dropped " + d.Name + " (" + reports.Bytes(d.Bytes) + "): nobody needed it any more")
+	for _, session := range d.Ended {
+		r.Evidence = append(r.Evidence, ops.Fact{Value: "ended what a killed run had left running in it: " + session})
+	}
+	return r
+}
+
+func keptScratch(k pg.Scratch) ops.Result {
+	kept := "kept " + k.Name + ": " + k.Why
+	if k.Fix != "" {
+		return ops.Warn(kept, "when nobody needs it: "+k.Fix)
+	}
+	return ops.Skip(kept)
 }

@@ -14,7 +14,8 @@ func scratchCommand() command {
 		name:  "scratch",
 		usage: "the scratch databases of rehearsals: what is there, and what a killed run left",
 		description: `A rehearsal drops its scratch database, also on Ctrl-C. What a killed one left is
-dropped by the next rehearsal there, or by scratch prune; never anything else.`,
+dropped by the next rehearsal there, or by scratch prune, which also ends what
+the server still runs of it; never anything else.`,
 		subcommands: []command{
 			{
 				name:     "list",
@@ -70,8 +71,13 @@ func scratchTable(found []pg.Scratch) reports.List {
 			size = reports.Bytes(one.Bytes)
 		}
 		state := one.Why
-		if state == "" {
+		switch {
+		case state == "":
 			state = "nobody needs it any more: the next rehearsal drops it"
+		case one.Orphaned:
+			state += "; clipperops scratch prune ends that and drops the database; to end it alone: " + one.Fix
+		case one.Fix != "":
+			state += "; when nobody needs it: " + one.Fix
 		}
 		l.Rows = append(l.Rows, []string{made, size, state, one.Name})
 	}

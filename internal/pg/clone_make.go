@@ -102,9 +102,9 @@ func (m *making) prune(ctx context.Context) {
 	limited, cancel := context.WithTimeout(ctx, scratchPruneTimeout)
 	defer cancel()
 	// Not on the keeper: when the time runs out, the connection may be lost.
-	dropped, _, _ := PruneScratch(limited, m.at.Admin, m.r.Application)
+	dropped, _, _ := PruneScratch(limited, m.at.Admin, m.r.Application, PruneUnused)
 	for _, s := range dropped {
-		m.r.Note("dropped " + s.Name + ", which a run of " + s.Created.Format("2006-01-02 15:04 UTC") + " left when it was killed")
+		m.r.Note("dropped " + s.Name + ", which a run of " + s.Created.Format("2006-01-02 15:04 UTC") + " left behind")
 	}
 }
 

@@ -3,7 +3,6 @@ package pg
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -83,21 +82,6 @@ func IsEmpty(ctx context.Context, conn *pgx.Conn) (bool, error) {
 		             UNION SELECT oid FROM pg_catalog.pg_extension WHERE oid >= 16384
 		             UNION SELECT oid FROM pg_catalog.pg_largeobject_metadata)`).Scan(&empty)
 	return empty, Cause(ctx, err)
-}
-
-// DropDatabase drops a database with whoever is still in it. One that is gone
-// already is no error.
-func DropDatabase(ctx context.Context, conn *pgx.Conn, name string) error {
-	sql := "DROP DATABASE IF EXISTS " + pgx.Identifier{name}.Sanitize()
-	if majorOf(conn.PgConn().ParameterStatus("server_version")) >= 13 {
-		sql += " WITH (FORCE)"
-	} else if _, err := conn.Exec(ctx, "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE datname = $1", name); err != nil {
-		return fmt.Errorf("ending the sessions in %s: %w", name, Cause(ctx, err))
-	}
-	if _, err := conn.Exec(ctx, sql); err != nil {
-		return fmt.Errorf("dropping the database %s: %w", name, Cause(ctx, err))
-	}
-	return nil
 }
 
 // sqlState is the server's code for an error, empty when it is not the server's.

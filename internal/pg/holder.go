@@ -63,6 +63,11 @@ func (h Holder) String() string {
 	return strings.Join(parts, "  ")
 }
 
+// inline is the line as part of a sentence.
+func (h Holder) inline() string {
+	return strings.NewReplacer("  since ", " since ", "  (", " (", "  ", ", ").Replace(h.String())
+}
+
 // Holders returns the sessions that hold any of the advisory locks in this
 // database now, the longest-lived first.
 func Holders(ctx context.Context, conn *pgx.Conn, ids ...int64) ([]Holder, error) {

@@ -51,22 +51,28 @@ type Scratch struct {
 	Sessions int `json:"sessions"`
 	// Ours says that it is a database that clipperops made.
 	Ours bool `json:"ours"`
+	// Orphaned says that nobody is in it but our role's sessions of a run that was
+	// killed: the server still runs what that run sent last.
+	Orphaned bool `json:"orphaned,omitempty"`
 	// Why says why it is kept; empty when it can go.
 	Why string `json:"why,omitempty"`
+	// Fix is the SQL that takes away what keeps it, where there is such a thing.
+	Fix string `json:"fix,omitempty"`
+	// Ended are the sessions that were ended before it was dropped.
+	Ended []string `json:"ended,omitempty"`
 
 	oid     uint32
 	comment string
 	mayDrop bool
+	mine    bool
+	clients []Holder
 }
 
-// scratchSQL lists whatever is named like a scratch database. What the role may
-// not see of a session is taken for a client's.
+// scratchSQL lists whatever is named like a scratch database.
 const scratchSQL = `
 SELECT d.oid, d.datname::text, pg_catalog.pg_get_userbyid(d.datdba)::text, coalesce(pg_catalog.shobj_description(d.oid, 'pg_database'), ''),
-       pg_catalog.pg_has_role(d.datdba, 'USAGE'),
-       CASE WHEN has_database_privilege(d.oid, 'CONNECT') OR pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN pg_catalog.pg_database_size(d.oid) ELSE -1 END,
-       (SELECT count(*) FROM pg_catalog.pg_stat_activity a
-         WHERE a.datid = d.oid AND coalesce(a.backend_type, 'client backend') = 'client backend')
+       pg_catalog.pg_has_role(d.datdba, 'USAGE'), pg_catalog.pg_get_userbyid(d.datdba) = current_user,
+       CASE WHEN has_database_privilege(d.oid, 'CONNECT') OR pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN pg_catalog.pg_database_size(d.oid) ELSE -1 END
   FROM pg_catalog.pg_database d WHERE starts_with(d.datname::text, $1) ORDER BY d.datname`
 
 // ListScratch lists every database of the server that is named like a scratch
@@ -96,7 +102,7 @@ func listScratch(ctx context.Context, conn *pgx.Conn, server config.Target, appl
 	}
 	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Scratch, error) {
 		var s Scratch
-		err := row.Scan(&s.oid, &s.Name, &s.Owner, &s.comment, &s.mayDrop, &s.Bytes, &s.Sessions)
+		err := row.Scan(&s.oid, &s.Name, &s.Owner, &s.comment, &s.mayDrop, &s.mine, &s.Bytes)
 		return s, err
 	})
 	if err != nil {
@@ -127,25 +133,46 @@ func (s *Scratch) judge(ctx context.Context, conn *pgx.Conn, server config.Targe
 	if len(holders) > 0 {
 		s.Holder = holders[0].who()
 	}
-	s.Ours = strings.HasPrefix(s.comment, scratchComment)
-	if !s.Ours && s.comment == "" && s.Holder == "" && s.Sessions == 0 {
-		// Killed between making it and marking it, perhaps.
-		if s.Ours, err = BareDatabase(ctx, conn, server, s.Name, application); err != nil {
-			s.Ours, s.Why = false, "it cannot be looked into: "+err.Error()
-			return ctx.Err()
-		}
+	if s.clients, err = clientsOf(ctx, conn, s.Name); err != nil {
+		return err
 	}
+	s.Sessions = len(s.clients)
+	s.Ours = s.Holder != "" || strings.HasPrefix(s.comment, scratchComment)
 	switch {
 	case s.Holder != "":
-		s.Ours, s.Why = true, "in use by "+s.Holder
+		s.Why = "in use by " + s.Holder
 	case !s.Ours:
-		s.Why = "it does not have clipperops' comment, and it is not empty"
+		return s.judgeUnmarked(ctx, conn, server, application)
 	case s.Sessions > 0:
-		s.Why = fmt.Sprintf("%d clients are connected to it", s.Sessions)
+		return s.judgeClients(ctx, conn)
 	case !s.mayDrop:
 		s.Why = "it belongs to " + s.Owner + ", and this role may not drop it"
 	}
 	return nil
+}
+
+// judgeUnmarked finds out about one without our comment: a run that was killed between
+// making it and marking it may have left it. Then it is empty.
+func (s *Scratch) judgeUnmarked(ctx context.Context, conn *pgx.Conn, server config.Target, application string) error {
+	switch {
+	case s.comment != "":
+		s.Why = "its comment is not clipperops'"
+		return nil
+	case !s.mine:
+		s.Why = "it does not have clipperops' comment, and it belongs to " + s.Owner
+		return nil
+	case s.Sessions > 0:
+		s.Why = "it does not have clipperops' comment, and it is in use: " + s.clients[0].inline()
+		return nil
+	}
+	bare, err := BareDatabase(ctx, conn, server, s.Name, application)
+	switch s.Ours = bare; {
+	case err != nil:
+		s.Ours, s.Why = false, "it cannot be looked into: "+err.Error()
+	case !bare:
+		s.Why = "it does not have clipperops' comment, and it is not empty"
+	}
+	return ctx.Err()
 }
 
 // lockHolders are the sessions that hold the lock of a scratch database, in

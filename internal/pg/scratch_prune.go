@@ -9,11 +9,22 @@ import (
 	"github.com/clipper/clipperops/internal/config"
 )
 
+// PruneWhat says which scratch databases are pruned.
+type PruneWhat int
+
+const (
+	// PruneUnused are those that nobody is in.
+	PruneUnused PruneWhat = iota
+	// PruneOrphaned are also those in which only what killed runs began still runs.
+	PruneOrphaned
+)
+
 // PruneScratch drops the scratch databases that killed runs left on the server,
 // and nothing else: each has the name and the comment clipperops gives (or is
 // empty), nobody holds its lock, nobody is connected to it, and our role may
-// drop it. Several may prune at once.
-func PruneScratch(ctx context.Context, server config.Target, application string) (dropped, kept []Scratch, err error) {
+// drop it. Several may prune at once. With PruneOrphaned what killed runs still have
+// running there is ended, too.
+func PruneScratch(ctx context.Context, server config.Target, application string, what PruneWhat) (dropped, kept []Scratch, err error) {
 	conn, err := connectKeeper(ctx, server, application)
 	if err != nil {
 		return nil, nil, err
@@ -24,10 +35,11 @@ func PruneScratch(ctx context.Context, server config.Target, application string)
 		return nil, nil, err
 	}
 	for _, s := range all {
-		if s.Why != "" {
+		if s.Why != "" && (what != PruneOrphaned || !s.Orphaned) {
 			kept = append(kept, s)
 			continue
 		}
+		s.Why, s.Fix = "", ""
 		gone, err := s.dropUnneeded(ctx, conn)
 		switch {
 		case ctx.Err() != nil:
@@ -44,7 +56,7 @@ func PruneScratch(ctx context.Context, server config.Target, application string)
 
 // dropUnneeded drops it without force, so that whoever came into it since makes
 // the server refuse. It is false when another prune was faster.
-func (s Scratch) dropUnneeded(ctx context.Context, conn *pgx.Conn) (bool, error) {
+func (s *Scratch) dropUnneeded(ctx context.Context, conn *pgx.Conn) (bool, error) {
 	got, err := lockScratch(ctx, conn, s.Name)
 	if err != nil || !got {
 		return false, err
@@ -63,6 +75,9 @@ func (s Scratch) dropUnneeded(ctx context.Context, conn *pgx.Conn) (bool, error)
 	if err != nil || !same {
 		return false, Cause(ctx, err)
 	}
+	if err := s.endOrphans(ctx, conn); err != nil {
+		return false, err
+	}
 	_, err = conn.Exec(ctx, "DROP DATABASE "+pgx.Identifier{s.Name}.Sanitize())
 	switch {
 	case err == nil:
@@ -70,5 +85,5 @@ func (s Scratch) dropUnneeded(ctx context.Context, conn *pgx.Conn) (bool, error)
 	case sqlState(err) == "3D000":
 		return false, nil
 	}
-	return false, fmt.Errorf("it could not be dropped: %w", Cause(ctx, err))
+	return false, fmt.Errorf("it could not be dropped: %w", Cause(ctx, &unnamed{s.Name, err}))
 }

@@ -69,7 +69,7 @@ func scratchOf(t *testing.T, server config.Target, name string) (pg.Scratch, boo
 
 func prune(t *testing.T, server config.Target) (dropped, kept []string) {
 	t.Helper()
-	d, k, err := pg.PruneScratch(t.Context(), server, pruner)
+	d, k, err := pg.PruneScratch(t.Context(), server, pruner, pg.PruneOrphaned)
 	if err != nil {
 		t.Fatal(explainFailure(err))
 	}
@@ -228,7 +228,7 @@ func TestSeveralPruneAtOnce(t *testing.T) {
 	counts := make([]int, pruners)
 	for i := range pruners {
 		wg.Go(func() {
-			dropped, kept, err := pg.PruneScratch(t.Context(), server, pruner)
+			dropped, kept, err := pg.PruneScratch(t.Context(), server, pruner, pg.PruneOrphaned)
 			if err != nil {
 				t.Error(explainFailure(err))
 			}

@@ -1,0 +1,74 @@
+package pg_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/clipper/clipperops/internal/config"
+	"github.com/clipper/clipperops/internal/ops"
+	"github.com/clipper/clipperops/internal/pg"
+	"github.com/clipper/clipperops/internal/pgtest"
+)
+
+// busyAutovacuum is a server whose autovacuum comes at once and takes long.
+func busyAutovacuum(t *testing.T) config.Target {
+	t.Helper()
+	return pgtest.StartServer(t, map[string]string{
+		"autovacuum": "on", "autovacuum_naptime": "1s", "autovacuum_vacuum_threshold": "1", "autovacuum_vacuum_scale_factor": "0",
+		"autovacuum_vacuum_cost_delay": "100ms", "autovacuum_vacuum_cost_limit": "1",
+	}).Target("postgres")
+}
+
+// creator is a role of its own on a server, which may create databases and owns one.
+func creator(t *testing.T, server config.Target) config.Target {
+	t.Helper()
+	pgtest.Exec(t, server, "CREATE ROLE alice LOGIN CREATEDB PASSWORD 'x'")
+	pgtest.Exec(t, server, "CREATE DATABASE hers OWNER alice TEMPLATE template0")
+	alice := server.WithDatabase("hers")
+	alice.User, alice.Password = "alice", "x"
+	return alice
+}
+
+// Guards against a clone that stays because the server's own autovacuum is at work in
+// it: DROP DATABASE … WITH (FORCE) refuses a role that may not end that.
+func TestACloneIsDroppedWhileAutovacuumIsInIt(t *testing.T) {
+	t.Parallel()
+	server := busyAutovacuum(t)
+	alice := creator(t, server)
+	c, err := pg.SameServer(alice).Clone(t.Context(), cloneRequest(t, alice))
+	if err != nil {
+		t.Fatal(explainFailure(err))
+	}
+	pgtest.Exec(t, c.Target, "CREATE TABLE t AS SELECT n, repeat('x', 500) FROM generate_series(1, 50000) n; DELETE FROM t WHERE n % 2 = 0")
+	pgtest.Hold(t, c.Target, "SELECT 1") // and somebody of ours
+	pgtest.Eventually(t, func() bool {
+		return pgtest.QueryValue[int](t, server, "SELECT count(*)::int FROM pg_stat_activity WHERE datname = $1 AND backend_type = 'autovacuum worker'", c.Name) > 0
+	}, "autovacuum is in the clone")
+	if err := c.Drop(t.Context()); err != nil {
+		t.Fatal(explainFailure(err))
+	}
+	if pgtest.QueryValue[bool](t, server, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", c.Name) {
+		t.Errorf("%s is left", c.Name)
+	}
+}
+
+// Guards against a message that repeats the name of the database instead of saying who is in it.
+func TestACloneThatCannotBeDroppedSaysWhoIsInIt(t *testing.T) {
+	t.Parallel()
+	server := pgtest.StartServer(t, nil).Target("postgres")
+	alice := creator(t, server)
+	c, err := pg.SameServer(alice).Clone(t.Context(), cloneRequest(t, alice))
+	if err != nil {
+		t.Fatal(explainFailure(err))
+	}
+	theirs := pgtest.Hold(t, server.WithDatabase(c.Name), "SELECT 1") // a superuser's: not ours to end
+	err = c.Drop(t.Context())
+	f := ops.AsFailure(err)
+	if err == nil || strings.Count(f.What, c.Name) != 1 || !strings.Contains(f.What, "user "+server.User) || !strings.Contains(strings.Join(f.Next, "\n"), "clipperops scratch prune") {
+		t.Errorf("%s", explainFailure(err))
+	}
+	theirs.Release()
+	if err := c.Drop(t.Context()); err != nil {
+		t.Error(explainFailure(err))
+	}
+}
