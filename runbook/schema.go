@@ -105,15 +105,15 @@ func (shop *schemaShop) read(ctx context.Context, from schemaSource, o SchemaOpt
 		schema, err = shop.build(ctx, from.plan)
 	case from.file != "":
 		schema, err = readSchemaFile(from.file)
-	default:
-		target := from.target
-		if target == nil {
-			if err := shop.Config.TargetErr; err != nil {
-				return nil, err
-			}
-			target = &shop.Config.Target
+	case from.target != nil:
+		if schema, err = shop.readDatabase(ctx, *from.target); err != nil {
+			err = ofURL(from.url, err)
 		}
-		schema, err = shop.readDatabase(ctx, *target)
+	default:
+		if err := shop.Config.TargetErr; err != nil {
+			return nil, err
+		}
+		schema, err = shop.readDatabase(ctx, shop.Config.Target)
 	}
 	if err != nil {
 		return nil, nothingChanged(err)

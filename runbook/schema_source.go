@@ -15,6 +15,7 @@ import (
 // plan that builds it. With none of them it is the database of the settings.
 type schemaSource struct {
 	target *config.Target
+	url    string // of the target, as it was given
 	file   string
 	plan   *migrate.Plan
 }
@@ -30,7 +31,7 @@ func parseSchemaSource(text string, o SchemaOptions) (schemaSource, error) {
 	}
 	if strings.Contains(text, "://") {
 		target, err := o.Target(text)
-		return schemaSource{target: &target}, err
+		return schemaSource{target: &target, url: text}, err
 	}
 	info, err := os.Stat(text)
 	switch {
