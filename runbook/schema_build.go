@@ -115,14 +115,14 @@ func (shop *schemaShop) empty(ctx context.Context) (*scratchDatabase, error) {
 	}
 	programs, err := shop.programsFor(ctx, like)
 	if err != nil {
-		return nil, err
+		return nil, shop.ofRehearsalServer(err)
 	}
 	clone, err := shop.place().Clone(ctx, pg.CloneRequest{
 		Source: like, Run: shop.NewID(), Application: shop.application("schema"), Programs: programs, Note: shop.tell,
 		Fill: func(context.Context, config.Target, pg.Programs) error { return nil },
 	})
 	if err != nil {
-		return nil, err
+		return nil, shop.ofRehearsalServer(err)
 	}
 	return &scratchDatabase{target: clone.Target, place: clone.Place, drop: clone.Drop}, nil
 }
