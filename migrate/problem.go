@@ -35,6 +35,10 @@ type Problem struct {
 	direction Direction
 }
 
+// OfWayBack reports whether it is a down file that lacks or cannot be used: the plan can
+// be applied, and not be undone.
+func (p Problem) OfWayBack() bool { return p.ID == FilesComplete && p.direction == Down }
+
 // String is the problem with its place.
 func (p Problem) String() string {
 	var b strings.Builder

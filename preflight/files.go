@@ -48,7 +48,15 @@ func checkComplete(_ context.Context, i *inspection) ops.Result {
 		return ops.Pass(count(len(i.Versions), "migration", "migrations")+" in "+i.source()+", each with up and down",
 			ops.Fact{Name: "highest", Value: i.fileName(slices.Max(i.Versions))})
 	}
-	return problemResult(found, "is", "are", "not as it should be", "not as they should be")
+	r := problemResult(found, "is", "are", "not as it should be", "not as they should be")
+	switch onlyWayBack := !slices.ContainsFunc(found, func(p FileProblem) bool { return !p.OfWayBack }); {
+	case onlyWayBack && i.AllowIrreversible:
+		r.Status = ops.StatusWarn
+		r.Summary += ": there is no way back, which --allow-irreversible accepts"
+	case onlyWayBack:
+		r.Fix += "\nor accept that there is no way back: --allow-irreversible"
+	}
+	return r
 }
 
 // unplannable reports whether it is the database's state, and not the files,

@@ -2,6 +2,7 @@ package preflight_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/clipper/clipperops/internal/ops"
@@ -29,6 +30,25 @@ func TestFilesComplete(t *testing.T) {
 
 	in.SourceErr = &ops.Failure{What: "the migrations in x cannot be read", Next: []string{"name the directory with --path DIR"}, Detail: []string{"no such directory"}}
 	expect(t, in, "files.complete", ops.StatusFail, "cannot be read")
+}
+
+// TestAWayBackThatIsWaivedStopsNothing guards against a flag that the rehearsal advises
+// and that the checks before it do not know.
+func TestAWayBackThatIsWaivedStopsNothing(t *testing.T) {
+	t.Parallel()
+	in := preflight.Input{Release: release.Moderation(), Source: "backend/migrations", Versions: chain}
+	in.Files = []preflight.FileProblem{{ID: "files.complete", File: "000011_a.up.sql", Text: "has no down file", Fix: "write it", OfWayBack: true}}
+	advises(t, expect(t, in, "files.complete", ops.StatusFail, "1 file is not"), "--allow-irreversible")
+	in.AllowIrreversible = true
+	r := expect(t, in, "files.complete", ops.StatusWarn, "there is no way back")
+	shows(t, r, "000011_a.up.sql: has no down file")
+	if strings.Contains(r.Fix, "--allow-irreversible") {
+		t.Errorf("advises what was given:\n%s", r.Fix)
+	}
+	in.Files = append(in.Files, preflight.FileProblem{ID: "files.complete", File: "000011_a.up.sql", Text: "is empty", Fix: "write it"})
+	if r := expect(t, in, "files.complete", ops.StatusFail, "1 file is not"); strings.Contains(r.Fix, "--allow-irreversible") {
+		t.Errorf("advises what does not help:\n%s", r.Fix)
+	}
 }
 
 func TestFilesCompleteSaysWhyThereIsNoPlan(t *testing.T) {

@@ -58,6 +58,11 @@ type Input struct {
 	ProgramsErr error
 	// BackupDir is where the backup will be written. Default: that of Config.
 	BackupDir string
+	// AllowIrreversible says that the change may go on without a way back, CancelIdle how
+	// long a session may be idle in transaction that the change then ends when it is in
+	// the way; zero: none is ended.
+	AllowIrreversible bool
+	CancelIdle        time.Duration
 	// BackupWaived is the reason why no backup will be taken, "" when one will.
 	BackupWaived string
 
@@ -104,6 +109,8 @@ type FileProblem struct {
 	// Text says what is wrong, Fix what to do about it.
 	Text string
 	Fix  string
+	// OfWayBack says that the plan can be applied all the same, and not be undone.
+	OfWayBack bool
 }
 
 // State is where the database stands.

@@ -82,7 +82,7 @@ func checkLocks(ctx context.Context, i *inspection) ops.Result {
 	}
 	switch {
 	case len(long) > 0:
-		return heldResult(long)
+		return i.heldResult(long)
 	case len(unknown) > 0:
 		return ops.Skip(blind)
 	}
@@ -90,7 +90,7 @@ func checkLocks(ctx context.Context, i *inspection) ops.Result {
 }
 
 // heldResult names the sessions and what each holds.
-func heldResult(long []session) ops.Result {
+func (i *inspection) heldResult(long []session) ops.Result {
 	var facts []ops.Fact
 	idle := true
 	for _, s := range long {
@@ -98,8 +98,11 @@ func heldResult(long []session) ops.Result {
 		idle = idle && s.idle()
 	}
 	fix := terminate(long) + again
-	if idle {
-		fix += "\nor let the change end them: clipperops migrate --cancel-idle-blockers " + roundDown(long[len(long)-1].stateFor)
+	switch {
+	case idle && i.CancelIdle > 0:
+		fix += "\nor leave them: the change ends those in its way that have been idle in transaction for " + age(i.CancelIdle)
+	case idle:
+		fix += "\nor let the change end them: --cancel-idle-blockers " + roundDown(long[len(long)-1].stateFor)
 	}
 	summary := fmt.Sprintf("%s, in a transaction open for %s", who(long[0]), age(long[0].transactionFor))
 	if len(long) > 1 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,6 +39,13 @@ func TestLocksInTheWay(t *testing.T) {
 	shows(t, r, fmt.Sprintf("pid %d: user %s", writer.PID, target.User), "idle in transaction since", "holds ROW EXCLUSIVE on users")
 	advises(t, r, fmt.Sprintf("SELECT pg_terminate_backend(%d);", writer.PID))
 	advises(t, r, "--cancel-idle-blockers 1s")
+	in.CancelIdle = 5 * time.Minute
+	r = look(t, in, "activity.locks")
+	advises(t, r, "the change ends those in its way that have been idle in transaction for 5 min")
+	if strings.Contains(r.Fix, "--cancel-idle-blockers") {
+		t.Errorf("advises the flag that was given:\n%s", r.Fix)
+	}
+	in.CancelIdle = 0
 
 	second := pgtest.HoldTable(t, target, "clips", "ACCESS SHARE")
 	r = expect(t, in, "activity.locks", ops.StatusWarn, "2 sessions hold locks that the plan will wait for")

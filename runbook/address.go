@@ -31,10 +31,11 @@ func (s *Session) addressed(text string) string {
 	return b.String() + text[end:]
 }
 
-// isCommand tells a command that lacks its address from one that has it and from
-// the application_name of a session, "clipperops migrate (alice@ops1)".
+// isCommand tells a command that lacks its address from one that has it, from one that
+// only begins like it, and from the application_name of a session, "clipperops migrate
+// (alice@ops1)".
 func isCommand(found, rest string) bool {
-	return !strings.Contains(found, " --env") && !strings.HasPrefix(rest, " --") && !strings.HasPrefix(rest, " (")
+	return !strings.HasPrefix(rest, " restore ") && !strings.Contains(found, " --env") && !strings.HasPrefix(rest, " --") && !strings.HasPrefix(rest, " (")
 }
 
 func (s *Session) addressedAll(lines []string) []string {

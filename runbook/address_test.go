@@ -24,6 +24,7 @@ func TestSuggestedCommandsLeadToThisDatabase(t *testing.T) {
 		"clipperops preflight --path backend/here":                             "clipperops preflight --path backend/here" + there,
 		"wait for clipperops migrate (alice@ops1)":                             "wait for clipperops migrate (alice@ops1)",
 		"use the clipperops that brought it there":                             "use the clipperops that brought it there",
+		s.invocation("backup restore a.sql.gz --into b"):                       s.invocation("backup restore a.sql.gz --into b"),
 		"mend the file": "mend the file",
 		"":              "",
 	} {

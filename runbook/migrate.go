@@ -62,7 +62,7 @@ func Migrate(ctx context.Context, s *Session, o MigrateOptions) *ops.Run {
 			return err
 		}
 		noBackup := waiver(o.SkipBackup, "--skip-backup")
-		if err := f.preflight(ctx, survey, plan, noBackup); err != nil {
+		if err := f.preflight(ctx, survey, plan, o, noBackup); err != nil {
 			return err
 		}
 		saved, err := f.save(ctx, noBackup)
@@ -76,13 +76,13 @@ func Migrate(ctx context.Context, s *Session, o MigrateOptions) *ops.Run {
 		if err := f.confirm(ctx, changeQuestion(f, plan)); err != nil {
 			return err
 		}
-		if err := f.recheck(ctx, survey, plan, rehearsed); err != nil {
+		if err := f.recheck(ctx, survey, plan, rehearsed, o.Locks); err != nil {
 			return err
 		}
 		if err := f.apply(ctx, plan, saved, rehearsed.proof, o.Locks); err != nil {
 			return err
 		}
-		undo := "undo with: " + f.invocation(wayBack(plan))
+		undo := f.undo(plan, saved, rehearsed)
 		f.run.Next = append(f.run.Next, undo)
 		return f.validateAfter(ctx, o.SkipValidation, rehearsed, undo)
 	})
@@ -173,15 +173,6 @@ func (f *flow) showSQL(ctx context.Context, plan *migrate.Plan) error {
 		}
 		return nil
 	})
-}
-
-// wayBack is the command that undoes the plan.
-func wayBack(plan *migrate.Plan) string {
-	command := "rollback --target " + version(plan.From)
-	if len(plan.Foreign()) > 0 {
-		command += " --allow-foreign"
-	}
-	return command
 }
 
 func changeQuestion(f *flow, plan *migrate.Plan) ops.Question {

@@ -11,16 +11,22 @@ import (
 	"github.com/clipper/clipperops/preflight"
 )
 
+// PreflightOptions say of which migration the question is.
+type PreflightOptions struct {
+	// AllowIrreversible: it may go on without a way back.
+	AllowIrreversible bool
+}
+
 // Preflight answers whether the migration may proceed. It changes nothing; a
 // database that cannot be reached is one of its findings.
-func Preflight(ctx context.Context, s *Session) *ops.Run {
+func Preflight(ctx context.Context, s *Session, o PreflightOptions) *ops.Run {
 	return s.conduct(ctx, "preflight", func(ctx context.Context, f *flow) error {
 		connErr := f.connect(ctx, false)
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		in := f.preflightInput(ctx)
-		in.ConnErr = connErr
+		in.ConnErr, in.AllowIrreversible = connErr, o.AllowIrreversible
 		if err := f.checkByGroup(ctx, preflight.Checks(in)); err != nil {
 			return err
 		}
@@ -52,10 +58,10 @@ func (f *flow) preflightInput(ctx context.Context) preflight.Input {
 }
 
 // preflight runs the checks as a step of a change; a failure stops it.
-func (f *flow) preflight(ctx context.Context, v survey, plan *migrate.Plan, backupWaived string) error {
+func (f *flow) preflight(ctx context.Context, v survey, plan *migrate.Plan, o MigrateOptions, backupWaived string) error {
 	in := f.inputOf(ctx, v)
 	in.Plan = f.planOf(plan)
-	in.BackupWaived = backupWaived
+	in.BackupWaived, in.AllowIrreversible, in.CancelIdle = backupWaived, o.Rehearse.AllowIrreversible, o.Locks.CancelIdle
 	err := f.step(ctx, "preflight", func(ctx context.Context, s *ops.Step) error {
 		return f.check(ctx, s, preflight.Checks(in))
 	})
@@ -101,7 +107,7 @@ func (f *flow) inputOf(ctx context.Context, v survey) preflight.Input {
 			}
 		}
 		for _, p := range v.source.Problems {
-			in.Files = append(in.Files, preflight.FileProblem{ID: p.ID, File: p.File, Line: p.Line, Text: p.Text, Fix: p.Fix})
+			in.Files = append(in.Files, preflight.FileProblem{ID: p.ID, File: p.File, Line: p.Line, Text: p.Text, Fix: p.Fix, OfWayBack: p.OfWayBack()})
 		}
 	}
 	if f.lock != nil {

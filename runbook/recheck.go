@@ -15,9 +15,9 @@ import (
 // planned and rehearsed: who is in the way, and whether the schema is still the one
 // that was cloned. An emergency's way back is not held up by who is in its way: it is
 // said.
-func (f *flow) recheck(ctx context.Context, v survey, plan *migrate.Plan, r rehearsed) error {
+func (f *flow) recheck(ctx context.Context, v survey, plan *migrate.Plan, r rehearsed, locks LockPatience) error {
 	in := f.inputOf(ctx, v)
-	in.Plan = f.planOf(plan)
+	in.Plan, in.CancelIdle = f.planOf(plan), locks.CancelIdle
 	err := f.step(ctx, "recheck", func(ctx context.Context, s *ops.Step) error {
 		if err := f.unchanged(ctx, r); err != nil {
 			return err

@@ -69,7 +69,7 @@ func Rollback(ctx context.Context, s *Session, o RollbackOptions) *ops.Run {
 		if err := f.confirm(ctx, rollbackQuestion(f, plan, loss)); err != nil {
 			return err
 		}
-		if err := f.recheck(ctx, survey, plan, rehearsed); err != nil {
+		if err := f.recheck(ctx, survey, plan, rehearsed, o.Locks); err != nil {
 			return err
 		}
 		before, err := f.snapshot(ctx)
@@ -227,7 +227,7 @@ func (f *flow) revert(ctx context.Context, plan *migrate.Plan, archive rollback.
 
 // prove shows that the rollback did what it was to do and nothing else.
 func (f *flow) prove(ctx context.Context, r rehearsed, in rollback.ProveInput) error {
-	f.run.Next = append(f.run.Next, "forward again: "+f.invocation(fmt.Sprintf("migrate --target %d", in.Plan.From)))
+	f.run.Next = append(f.run.Next, f.forwardAgain(in.Plan, r))
 	err := f.step(ctx, "prove", func(ctx context.Context, s *ops.Step) error {
 		if err := f.reconnect(ctx); err != nil {
 			return err

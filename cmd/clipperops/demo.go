@@ -95,7 +95,9 @@ func (d *demo) refuseSettings() error {
 // story is the demo, chapter by chapter; every chapter is a command's real path.
 func (d *demo) story() []func(context.Context) error {
 	return []func(context.Context) error{
-		d.command("preflight", runbook.Preflight),
+		d.command("preflight", func(ctx context.Context, s *runbook.Session) *ops.Run {
+			return runbook.Preflight(ctx, s, runbook.PreflightOptions{})
+		}),
 		d.command("backup", runbook.Backup),
 		d.command("migrate", func(ctx context.Context, s *runbook.Session) *ops.Run {
 			return runbook.Migrate(ctx, s, runbook.MigrateOptions{})

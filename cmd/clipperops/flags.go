@@ -56,8 +56,12 @@ func rehearsalFlags() []cli.Flag {
 		&cli.StringFlag{Name: "rehearse", Usage: "what the clone holds: schema, data (the backup, restored), or off; default schema (`MODE`)"},
 		rehearseOnFlag(),
 		&cli.StringFlag{Name: "reason", Usage: "why --rehearse off (`TEXT`, recorded)"},
-		&cli.BoolFlag{Name: "allow-irreversible", Usage: "go on although the way back fails on the clone"},
 	}
+}
+
+// allowIrreversibleFlag is for the way forward: a rollback goes on anyway.
+func allowIrreversibleFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "allow-irreversible", Usage: "go on although the way back lacks a file or fails on the clone"}
 }
 
 func rehearseOnFlag() cli.Flag {

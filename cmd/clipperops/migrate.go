@@ -23,6 +23,7 @@ and records. A database at or past the target is left alone.`,
 			migrateTargetFlag(),
 			&cli.BoolFlag{Name: "skip-backup", Usage: "do not back up first (recorded; not recommended)"},
 			&cli.BoolFlag{Name: "skip-validation", Usage: "do not validate afterwards (recorded)"},
+			allowIrreversibleFlag(),
 		}, rehearsalFlags(), lockFlags()),
 		examples: []string{
 			"clipperops migrate --env staging --dry-run",
@@ -75,7 +76,7 @@ func migrateRehearseCommand() command {
 		usage: "run the migration on a clone, there, back and there again; change nothing",
 		description: `Says what it would lock, for about how long, what it would rewrite, make and lose,
 and whether it can be undone: measured on the clone, not guessed.`,
-		flags: slices.Concat([]cli.Flag{migrateTargetFlag()}, rehearsalFlags()),
+		flags: slices.Concat([]cli.Flag{migrateTargetFlag(), allowIrreversibleFlag()}, rehearsalFlags()),
 		examples: []string{
 			"clipperops migrate rehearse --env staging",
 			"clipperops migrate rehearse --env production --rehearse data --rehearse-on local",

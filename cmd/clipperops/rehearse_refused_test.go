@@ -181,6 +181,16 @@ func TestAChainWithoutItsDownFile(t *testing.T) {
 	d = p.wantsDocument(ops.ExitDone, "migrate rehearse --allow-irreversible"+chosen)
 	wantResult(t, d, "rehearse", "rehearse.reversible", ops.StatusWarn, "there is no way back")
 	p.wantVersion(10)
+
+	// One story: what the rehearsal and the checks advise is what lets the change go on, and
+	// no way back is promised afterwards.
+	p.wants(ops.ExitChecks, "preflight"+chosen, "--allow-irreversible")
+	p.wants(ops.ExitDone, "preflight --allow-irreversible"+chosen, "next: clipperops migrate --dry-run .* --allow-irreversible")
+	said := p.wants(ops.ExitDone, "migrate --skip-backup --allow-irreversible"+chosen, "there is no way back: .*000011_one.up.sql: has no down file")
+	if strings.Contains(said, "undo with") || strings.Contains(said, "or accept") {
+		t.Errorf("it promises a way back, or advises what was given:\n%s", said)
+	}
+	p.wantVersion(11)
 	p.wantNoScratch()
 }
 

@@ -125,7 +125,10 @@ func (o *Outcome) judgeOfTheWayBack() func(summary, fix string, evidence ...ops.
 }
 
 func (o *Outcome) mendWayBack() string {
-	if o.forward() {
+	switch {
+	case o.AllowIrreversible:
+		return "when a way back is wanted, mend the down file"
+	case o.forward():
 		return "mend the down file; or accept that there is no way back: --allow-irreversible"
 	}
 	return "before you migrate again, mend the up file"
