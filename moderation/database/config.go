@@ -43,6 +43,12 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// Validate says whether the configuration can be used, without trying.
+func (c Config) Validate() error {
+	_, err := c.withDefaults().pool()
+	return err
+}
+
 // pool is the pgxpool's own configuration.
 func (c Config) pool() (*pgxpool.Config, error) {
 	p, err := pgxpool.ParseConfig(c.URL)

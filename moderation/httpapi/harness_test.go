@@ -71,7 +71,9 @@ func newService(t *testing.T, change ...func(*httpapi.Dependencies)) *service {
 	d := httpapi.Dependencies{
 		Verifier: verifier, Users: identity.NewUsers(pool), Queue: queue.New(pool, audit), Appeals: appeals.New(pool, audit),
 		Audit: audit, Metrics: s.metrics, Log: log,
-		Ready: func(context.Context) httpapi.Readiness { return httpapi.Readiness{Ready: true, Checks: []httpapi.Condition{}} },
+		Ready: func(context.Context) httpapi.Readiness {
+			return httpapi.Readiness{Ready: true, Checks: []httpapi.Condition{}}
+		},
 	}
 	for _, c := range change {
 		c(&d)
