@@ -161,6 +161,17 @@ func TestStepsThatEndInAnErrorSayHow(t *testing.T) {
 	}
 }
 
+// TestACountDoesNotHideTheStepThatFailed guards against "29 passed" as the sum of a run
+// that did not pass.
+func TestACountDoesNotHideTheStepThatFailed(t *testing.T) {
+	t.Parallel()
+	failed := errors.New("duplicate key")
+	run := newStage(t, "migrate").step("plan", 0, nil, ops.Pass("10 → 11")).step("apply", 0, failed).finish(failed)
+	if got := strings.Join((Layout{}).Counts(run), " "); !strings.HasSuffix(got, ": 1 passed; apply failed") {
+		t.Errorf("counts %q", got)
+	}
+}
+
 // TestNoFailureIsLost guards against a report that hides an error of a step the
 // run survived, and against one that says the same thing twice.
 func TestNoFailureIsLost(t *testing.T) {

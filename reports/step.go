@@ -245,5 +245,10 @@ func (l Layout) Counts(run *ops.Run) []string {
 	if len(results) > 0 {
 		text += ": " + tally(ops.Count(results))
 	}
+	for _, s := range run.Steps {
+		if s.Err != nil {
+			text += "; " + l.Spell(s.Name) + " " + ending(s.Err)
+		}
+	}
 	return l.block(nil, 2, RolePlain, words(text), span{})
 }

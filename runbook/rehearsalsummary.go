@@ -2,6 +2,8 @@ package runbook
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/clipper/clipperops/internal/ops"
@@ -12,32 +14,52 @@ import (
 // recordRehearsal shows what was found: the whole in a few lines, and every finding as
 // a check of its own.
 func (f *flow) recordRehearsal(s *ops.Step, r rehearsed, found []ops.Result) {
-	if r.outcome.Refusal() == nil {
+	refusal := r.outcome.Refusal()
+	if refusal == nil {
 		s.Record(rehearsalSummary(r.outcome, found, time.Since(s.Started)))
 	}
 	for _, result := range found {
+		result = saidOnce(result, refusal)
 		result.Title, result.Fix = rehearsal.Title(result.ID), f.addressed(result.Fix)
 		s.Record(result)
 	}
 }
 
+// saidOnce leaves out of a finding what its own summary says already, and what the
+// refusal, which is the run's last word, says of it.
+func saidOnce(r ops.Result, refusal *ops.Failure) ops.Result {
+	repeated := func(f ops.Fact) bool { return f.Name == "" && strings.Contains(r.Summary, f.Value) }
+	if !slices.ContainsFunc(r.Evidence, func(f ops.Fact) bool { return !repeated(f) }) {
+		r.Evidence = nil
+	}
+	if refusal == nil || r.Status != ops.StatusFail {
+		return r
+	}
+	r.Evidence = slices.DeleteFunc(slices.Clone(r.Evidence), func(f ops.Fact) bool {
+		return f.Name == "" && slices.Contains(refusal.Detail, f.Value)
+	})
+	return r
+}
+
 // rehearsalSummary is the rehearsal in a few lines.
 func rehearsalSummary(o *rehearsal.Outcome, found []ops.Result, took time.Duration) ops.Result {
-	way, reversible := "up, down, up", "reversible"
+	way := "up, down, up"
 	if o.Plan.Direction == migrate.Down {
-		way, reversible = "down, up", "the way forward stays open"
+		way = "down, up"
 	}
-	switch back := o.Pass(rehearsal.Back); {
-	case back == nil:
-		way, reversible = string(o.Plan.Direction), "no way back was tried"
-	case verdictOn(found, "rehearse.reversible") != ops.StatusPass:
-		reversible = "not reversible"
-		if o.Plan.Direction == migrate.Down {
-			reversible = "the way forward is not open"
+	if o.Pass(rehearsal.Back) == nil {
+		way = string(o.Plan.Direction)
+	}
+	r := finding("rehearse", ops.Pass(fmt.Sprintf("%s on a clone on %s: %s", way, o.Place, verdictOnTheWayBack(o, found))))
+	r.Took = took
+	for _, one := range found {
+		switch one.ID {
+		case "rehearse.backup":
+			r.Evidence = append(r.Evidence, ops.Fact{Value: one.Summary})
+		case "rehearse.applies":
+			r.Evidence = append(r.Evidence, untried(one)...)
 		}
 	}
-	r := finding("rehearse", ops.Pass(fmt.Sprintf("%s on a clone on %s: %s", way, o.Place, reversible)))
-	r.Took = took
 	for _, id := range []string{"rehearse.locks", "rehearse.rewrite", "rehearse.lost"} {
 		if o.Plan.Direction == migrate.Down && id == "rehearse.lost" {
 			continue // the plan says so, with the rows
@@ -49,6 +71,45 @@ func rehearsalSummary(o *rehearsal.Outcome, found []ops.Result, took time.Durati
 		}
 	}
 	return r
+}
+
+// maxUntried is how many statements the summary names that only rows can make fail.
+const maxUntried = 3
+
+// untried is what a plan that passed on a clone without rows has not been tried on.
+func untried(applies ops.Result) []ops.Fact {
+	if applies.Status != ops.StatusPass {
+		return nil
+	}
+	facts := slices.Clone(applies.Evidence[:min(len(applies.Evidence), maxUntried)])
+	if more := len(applies.Evidence) - len(facts); more > 0 {
+		facts = append(facts, ops.Fact{Value: "and " + counted(more, "more statement", "more statements")})
+	}
+	return facts
+}
+
+// verdictOnTheWayBack is what the rehearsal says of it in a few words. Rows that go do not
+// come back with the schema.
+func verdictOnTheWayBack(o *rehearsal.Outcome, found []ops.Result) string {
+	reaches, why := o.WayBack()
+	down := o.Plan.Direction == migrate.Down
+	switch {
+	case o.Pass(rehearsal.Back) == nil && why == "":
+		return "no way back was tried"
+	case reaches != o.Plan.From && down:
+		return "the way forward is not open"
+	case reaches != o.Plan.From:
+		return "not reversible"
+	case why != "" && down:
+		return "the way forward leads to another schema"
+	case why != "":
+		return "not reversible: " + why
+	case down:
+		return "the way forward stays open"
+	case verdictOn(found, "rehearse.lost") != ops.StatusPass:
+		return "its schema is reversible, what it loses is not"
+	}
+	return "reversible"
 }
 
 // verdictOn is the status of the finding of that id, pass when there is none.
