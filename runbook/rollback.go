@@ -243,7 +243,7 @@ func (f *flow) prove(ctx context.Context, r rehearsed, in rollback.ProveInput) e
 			Code:  ops.ExitChecks,
 			What:  "The rollback is done, and not everything is as it should be!",
 			State: f.state(ctx),
-			Next:  []string{"read the failed checks above, then: " + f.invocation("migrate status")},
+			Next:  append(f.notAsRehearsed(r, "rollback.rehearsed"), "read the failed checks above, then: "+f.invocation("migrate status")),
 		}
 	}
 	f.run.Conclusion = append(f.run.Conclusion,

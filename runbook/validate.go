@@ -74,11 +74,23 @@ func (f *flow) validateAfter(ctx context.Context, skip bool, r rehearsed, wayBac
 			Code:  ops.ExitChecks,
 			What:  "Validation checks failed!",
 			State: []string{fmt.Sprintf("the migration is applied: the database is at %s", state)},
-			Next:  []string{fmt.Sprintf("mend %s, then: %s", strings.Join(failed, ", "), f.invocation("validate")), wayBack},
+			Next:  append(f.mend(failed, r), wayBack),
 		}
 	}
 	f.concludeValidation(state)
 	return nil
+}
+
+// mend is what to do about checks that failed. The one that compares with the rehearsal is
+// no part of a later validation, which would pass.
+func (f *flow) mend(failed []string, r rehearsed) []string {
+	const compared = "validate.rehearsed"
+	next := f.notAsRehearsed(r, compared)
+	rest := slices.DeleteFunc(slices.Clone(failed), func(id string) bool { return id == compared })
+	if len(rest) > 0 {
+		next = append(next, fmt.Sprintf("mend %s, then: %s", strings.Join(rest, ", "), f.invocation("validate")))
+	}
+	return next
 }
 
 func (f *flow) concludeValidation(state migrate.State) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/clipper/clipperops/internal/ops"
@@ -21,6 +22,16 @@ func TestTheSchemaIsNotTheRehearsedOne(t *testing.T) {
 	wantResult(t, d, "rehearse", "rehearse.applies", ops.StatusPass)
 	wantResult(t, d, "validate", "validate.rehearsed", ops.StatusFail, "3 differences from the clone", "+ table surprise", "+ column one.more text", "- index one_n")
 	p.wantVersion(11)
+
+	// What was rehearsed is kept, so that a later command compares with it: validate does not.
+	compare := suggested(t, d, "compare with the rehearsed schema, now and when it is mended: ")
+	if next := strings.Join(d.Error.Next, "\n"); strings.Contains(next, "clipperops validate") {
+		t.Errorf("it suggests what does not compare:\n%s", next)
+	}
+	p.typed(ops.ExitChecks, compare, "table surprise", "one_n")
+	pgtest.Exec(t, p.target, "DROP TABLE surprise; ALTER TABLE one DROP COLUMN more; CREATE INDEX one_n ON one (n)")
+	p.typed(ops.ExitDone, compare)
+	pgtest.Exec(t, p.target, "CREATE TABLE surprise (n int)")
 	p.wants(ops.ExitDone, "rollback --target 10 --skip-backup"+chosen, "Rolled back to version 10")
 	p.wants(ops.ExitChecks, "migrate --skip-backup"+chosen, "validate.rehearsed", "table surprise", "Validation checks failed!", `rollback --target 10`)
 	p.wants(ops.ExitDone, "rollback --target 10 --skip-backup"+chosen)

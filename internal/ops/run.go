@@ -8,7 +8,7 @@ import (
 
 // Artifact is a file a Run left behind.
 type Artifact struct {
-	// Kind is "backup", "archive" or "report".
+	// Kind is "backup", "archive", "report", or "schema" for the rehearsed one.
 	Kind   string
 	Path   string
 	SHA256 string
