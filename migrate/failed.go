@@ -185,6 +185,8 @@ func (e *engine) next(ctx context.Context, f failure) []string {
 		return []string{e.insteadOfOutside(f), "then " + again}
 	case f.lacksOurRights():
 		return []string{e.ourRights(), "then " + again}
+	case Mend(pgError(f.err)) != "":
+		return []string{Mend(pgError(f.err)) + ", then " + again}
 	case pgErrorCode(f.err) == "57014":
 		return []string{"give it more time with --timeout, then " + again}
 	case pgError(f.err) == nil || strings.HasPrefix(pgErrorCode(f.err), "57P"):

@@ -63,6 +63,6 @@ func (e *noCloneError) Unwrap() error { return e.err }
 func (f *flow) drop(ctx context.Context, s *ops.Step, c *pg.Clone) {
 	if err := c.Drop(ctx); err != nil {
 		s.Record(finding("rehearse.dropped", ops.Warn(
-			"the clone "+c.Name+" could not be dropped: "+err.Error(), "clipperops scratch prune")))
+			"the clone "+c.Name+" could not be dropped: "+err.Error(), f.invocation("scratch prune"))))
 	}
 }

@@ -51,6 +51,15 @@ func (f *flow) mayRehearse(o RehearseOptions, skipBackup bool) error {
 	return nil
 }
 
+// mayRehearseDry refuses a dry run what the change itself would be refused, unless it
+// was told to leave the rehearsal out.
+func (f *flow) mayRehearseDry(o RehearseOptions, skipBackup bool) error {
+	if o.Skip {
+		return nil
+	}
+	return f.mayRehearse(o, skipBackup)
+}
+
 func unusable(what, next string) error {
 	return &ops.Failure{Code: ops.ExitUsage, What: what, State: []string{"nothing was touched"}, Next: []string{next}}
 }
@@ -104,7 +113,7 @@ func (f *flow) onClone(ctx context.Context, s *ops.Step, j journey, o RehearseOp
 	case ctx.Err() != nil:
 		return r, ctx.Err() // what the engine says of where it was interrupted is true of the clone
 	case err != nil:
-		return r, nothingChanged(err)
+		return r, f.brokenOff(ctx, clone, err)
 	}
 	outcome.AllowIrreversible = o.AllowIrreversible
 	if outcome.NeedsRates() {

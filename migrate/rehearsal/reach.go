@@ -1,6 +1,7 @@
 package rehearsal
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -86,7 +87,7 @@ func failedFile(p *Pass) string {
 func mendFailed(p *Pass) string {
 	var answer *pgconn.PgError
 	if errors.As(p.Failure, &answer) {
-		if mend := mendOf(answer.Code); mend != "" {
+		if mend := cmp.Or(mendOf(answer.Code), migrate.Mend(answer)); mend != "" {
 			return mend
 		}
 	}
