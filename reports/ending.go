@@ -218,6 +218,11 @@ func (l Layout) Failure(f *ops.Failure) []string {
 	return append(lines, l.next(f.Next)...)
 }
 
+// Warning returns the lines of a warning that belongs to no run.
+func (l Layout) Warning(text string) []string {
+	return l.block([]span{{RoleWarn, l.Mark(ops.StatusWarn)}, {RolePlain, " "}}, 2, RolePlain, words(l.Spell(text)), span{})
+}
+
 // statement sets text at the left edge. All but its first line are indented:
 // what came from elsewhere may not begin a line of its own there.
 func (l Layout) statement(text string) []string {

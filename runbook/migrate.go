@@ -79,7 +79,7 @@ func Migrate(ctx context.Context, s *Session, o MigrateOptions) *ops.Run {
 		if err := f.recheck(ctx, survey, plan, rehearsed, o.Locks); err != nil {
 			return err
 		}
-		if err := f.apply(ctx, plan, saved, rehearsed.proof, o.Locks); err != nil {
+		if err := f.apply(ctx, plan, saved, rehearsed, o.Locks); err != nil {
 			return err
 		}
 		undo := f.undo(plan, saved, rehearsed)
@@ -98,6 +98,9 @@ func (o MigrateOptions) command() string {
 
 // planOnly is the dry run: it changes nothing and takes no lock that blocks anyone.
 func (f *flow) planOnly(ctx context.Context, o MigrateOptions) error {
+	if err := f.mayRehearseDry(o.Rehearse, o.SkipBackup); err != nil {
+		return err
+	}
 	survey, plan, err := f.planReadOnly(ctx, o)
 	if err != nil || plan.Nothing() {
 		return err

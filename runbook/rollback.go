@@ -76,7 +76,7 @@ func Rollback(ctx context.Context, s *Session, o RollbackOptions) *ops.Run {
 		if err != nil {
 			return err
 		}
-		late, err := f.revert(ctx, plan, archive, saved, rehearsed.proof, o.Locks)
+		late, err := f.revert(ctx, plan, archive, saved, rehearsed, o.Locks)
 		if err != nil {
 			return err
 		}
@@ -92,6 +92,8 @@ func (f *flow) rollbackOnly(ctx context.Context, o RollbackOptions) error {
 		if err := f.rehearsable(); err != nil {
 			return err
 		}
+	} else if err := f.mayRehearseDry(o.Rehearse, o.SkipBackup); err != nil {
+		return err
 	}
 	f.recordTried = true
 	if err := f.connect(ctx, true); err != nil {
@@ -204,11 +206,11 @@ func (f *flow) recordArchive(s *ops.Step, id string, ref rollback.ArchiveRef) {
 
 // revert runs the down files, saving rows that came after the archive was made.
 func (f *flow) revert(ctx context.Context, plan *migrate.Plan, archive rollback.ArchiveRef, saved migrate.Backup,
-	rehearsal migrate.Rehearsal, locks LockPatience,
+	r rehearsed, locks LockPatience,
 ) (late []rollback.ArchiveRef, err error) {
 	err = f.step(ctx, "revert", func(ctx context.Context, s *ops.Step) error {
 		f.touched = true
-		applied, err := rollback.Apply(ctx, f.Config.Target, plan, archive, saved, rehearsal, rollback.ApplyOptions{
+		applied, err := rollback.Apply(ctx, f.Config.Target, plan, archive, saved, r.proof, rollback.ApplyOptions{
 			Engine:   f.applyOptions(s, locks),
 			OnLate:   func(ref rollback.ArchiveRef) { s.Note("saving rows that were written since: " + ref.String()) },
 			Progress: s.Progress,
@@ -220,7 +222,7 @@ func (f *flow) revert(ctx context.Context, plan *migrate.Plan, archive rollback.
 			f.recordArchive(s, "archive.late", ref)
 		}
 		f.record.reached(ctx, f.run.ID, f, applied.State.Version)
-		return err
+		return r.withRows(err, fmt.Sprintf("rollback --target %d --rehearse-only --rehearse data", plan.To))
 	})
 	return late, err
 }

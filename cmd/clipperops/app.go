@@ -40,7 +40,10 @@ func run(args []string, p process) ops.ExitCode {
 	app := newApp(p)
 	args, completing := asksForCompletion(args)
 	if !completing {
-		args = arrange(app, args)
+		var err error
+		if args, err = helpOf(app, arrange(app, args)); err != nil {
+			return exitCode(p, args, err)
+		}
 	}
 	err := app.RunContext(ctx, append([]string{app.Name}, args...))
 	return exitCode(p, args, err)
@@ -135,7 +138,7 @@ func newApp(p process) *cli.App {
 		CustomAppHelpTemplate:  appHelp(usage, commands(), globalFlags(), width),
 		// The default handler calls os.Exit inside Run and skips every defer.
 		ExitErrHandler: func(*cli.Context, error) {},
-		OnUsageError:   onUsageError,
+		OnUsageError:   onUsageError(""),
 		CommandNotFound: func(*cli.Context, string) {
 			// The action below answers, so that the exit code is ours.
 		},
@@ -152,9 +155,11 @@ func newApp(p process) *cli.App {
 	return app
 }
 
-func onUsageError(c *cli.Context, err error, _ bool) error {
-	path := strings.TrimPrefix(c.Command.FullName(), "clipperops")
-	return usageError(strings.TrimSpace(path), "%s", flagMessage(c, err))
+// onUsageError answers a flag that the command of that path does not understand.
+func onUsageError(path string) cli.OnUsageErrorFunc {
+	return func(c *cli.Context, err error, _ bool) error {
+		return usageError(path, "%s", flagMessage(c, err))
+	}
 }
 
 // flagMessage rewords the flag package's complaint and adds a suggestion.
@@ -177,8 +182,24 @@ func flagMessage(c *cli.Context, err error) string {
 
 func unknownCommand(known []*cli.Command, parent, name string) error {
 	message := fmt.Sprintf("there is no command %q", strings.TrimSpace(parent+" "+name))
-	if s := cli.SuggestCommand(known, name); s != "" {
+	if deeper := pathTo(known, parent, name); deeper != "" {
+		message += fmt.Sprintf("; did you mean %q?", deeper)
+	} else if s := cli.SuggestCommand(known, name); s != "" {
 		message += "; " + strings.ToLower(s[:1]) + s[1:]
 	}
 	return usageError(parent, "%s", message)
+}
+
+// pathTo is the way to a command of that name further down, "" where there is none.
+func pathTo(known []*cli.Command, parent, name string) string {
+	for _, c := range known {
+		path := strings.TrimSpace(parent + " " + c.Name)
+		if findCommand(c.Subcommands, name) != nil {
+			return path + " " + name
+		}
+		if deeper := pathTo(c.Subcommands, path, name); deeper != "" {
+			return deeper
+		}
+	}
+	return ""
 }

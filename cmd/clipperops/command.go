@@ -61,7 +61,7 @@ func (c command) build(p process, parent string, width int) *cli.Command {
 		Hidden:             c.hidden,
 		Flags:              flags,
 		CustomHelpTemplate: c.help(path, flags, width),
-		OnUsageError:       onUsageError,
+		OnUsageError:       onUsageError(path),
 		HideHelpCommand:    true,
 		Action: func(ctx *cli.Context) error {
 			return c.dispatch(ctx, p, path)

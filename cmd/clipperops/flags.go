@@ -53,9 +53,9 @@ func (i *invocation) lockPatience() runbook.LockPatience {
 // rehearsalFlags say how and where a change is rehearsed.
 func rehearsalFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "rehearse", Usage: "what the clone holds: schema, data (the backup, restored), or off; default schema (`MODE`)"},
+		&cli.StringFlag{Name: "rehearse", Usage: "the `MODE`: a clone that holds the schema, data (the backup, restored), or off; default schema"},
 		rehearseOnFlag(),
-		&cli.StringFlag{Name: "reason", Usage: "why --rehearse off (`TEXT`, recorded)"},
+		&cli.StringFlag{Name: "reason", Usage: "with --rehearse off: the reason, a `TEXT` that is recorded"},
 	}
 }
 
@@ -65,7 +65,7 @@ func allowIrreversibleFlag() cli.Flag {
 }
 
 func rehearseOnFlag() cli.Flag {
-	return &cli.StringFlag{Name: "rehearse-on", Usage: "where clones are made: local, same, or a server's URL (`PLACE`); default same, on production local"}
+	return &cli.StringFlag{Name: "rehearse-on", Usage: "the `PLACE` where clones are made: local, same, or a server's URL; default same, on production local"}
 }
 
 func noRehearseFlag() cli.Flag {

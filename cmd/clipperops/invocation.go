@@ -83,6 +83,7 @@ func (i *invocation) session() (*runbook.Session, error) {
 		return nil, err
 	}
 	i.console = i.terminal()
+	i.console.Warn(settings.Exposed...)
 	return i.sessionWith(settings)
 }
 

@@ -24,7 +24,10 @@ func TestADryRunRehearses(t *testing.T) {
 	if strings.Contains(string(d.Data), `"rehearsal"`) {
 		t.Errorf("it was rehearsed all the same:\n%s", d.Data)
 	}
-	p.wants(ops.ExitDone, "migrate --dry-run --rehearse off", "not rehearsed")
+	// What the change would be refused, its dry run is.
+	p.wants(ops.ExitUsage, "migrate --dry-run --rehearse off", "needs a reason")
+	p.wants(ops.ExitUsage, "rollback --target 9 --dry-run --rehearse off", "needs a reason")
+	p.wants(ops.ExitDone, "migrate --dry-run --rehearse off --reason moving", "not rehearsed")
 	p.wantVersion(10)
 	p.wantNoScratch()
 	if n := p.ledgerRows(); n != 0 {

@@ -67,4 +67,7 @@ type Config struct {
 	Settings []Setting
 	// Warnings are sentences about what is allowed but should be mended.
 	Warnings []string
+	// Exposed are those of the warnings that tell of a password on the command line:
+	// they are worth being said at once.
+	Exposed []string
 }

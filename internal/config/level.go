@@ -101,6 +101,9 @@ func (l *loader) settle(lv level) {
 				l.problems.add("give "+v.name+" a valid value, or remove it", "%s %s", v.name, v.complaint)
 			}
 			l.warn(v.warning)
+			if v.warning != "" && strings.HasPrefix(v.source, "flag ") && !slices.Contains(l.config.Exposed, v.warning) {
+				l.config.Exposed = append(l.config.Exposed, v.warning)
+			}
 		}
 		l.findConflict(key, candidates)
 	}

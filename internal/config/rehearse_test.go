@@ -72,12 +72,15 @@ func TestRehearsalServer(t *testing.T) {
 	if !strings.Contains(strings.Join(c.Warnings, "\n"), "--rehearse-on can be seen") {
 		t.Errorf("no warning of a password in argv: %q", c.Warnings)
 	}
+	if said := strings.Join(c.Exposed, "\n"); !strings.Contains(said, "history") || !strings.Contains(said, "REHEARSE_ON") || !strings.Contains(said, "password_file") {
+		t.Errorf("what is said at once: %q", c.Exposed)
+	}
 	if shown := fmt.Sprintf("%v %+v %#v %v", c.Settings, *c, *c, c.Warnings); strings.Contains(shown, "s3cr3t-canary") {
 		t.Error("the password shows")
 	}
 
 	s.Flags.RehearseOn = "postgres://thin@clones.internal:6000/postgres?sslmode=require"
-	if c, err = Load(s); err != nil || len(c.Warnings) > 0 {
+	if c, err = Load(s); err != nil || len(c.Warnings)+len(c.Exposed) > 0 {
 		t.Errorf("without a password: %v, warnings %q", err, c.Warnings)
 	}
 	pass := filepath.Join(s.Dir, ".pgpass")

@@ -68,7 +68,7 @@ func (l *loader) flagLevel() level {
 		const source = "flag --rehearse-on"
 		v := value{text: f.RehearseOn, source: source, name: source}
 		if holdsPassword(v.text) {
-			v.warning = "the password in --rehearse-on can be seen by every user of this machine, in ps; set REHEARSE_ON instead"
+			v.warning = "the password in --rehearse-on can be seen by every user of this machine, in ps, and stays in the shell's history; set REHEARSE_ON, or rehearse.on and rehearse.password_file in clipperops.yaml"
 		}
 		lv.put(keywordOf(keyRehearseOn), v)
 	}
@@ -76,7 +76,7 @@ func (l *loader) flagLevel() level {
 		const source = "flag --database-url"
 		l.putConnString(&lv, value{
 			text: f.DatabaseURL, source: source, name: source,
-			warning: "the password in --database-url can be seen by every user of this machine, in ps; set DATABASE_URL or DB_PASSWORD instead",
+			warning: "the password in --database-url can be seen by every user of this machine, in ps, and stays in the shell's history; set DATABASE_URL or DB_PASSWORD instead",
 		}, l.src.Dir)
 	}
 	return lv

@@ -150,6 +150,15 @@ func (c *Console) Failure(f *ops.Failure) {
 	c.say(c.err, c.err.layout.Failure(f))
 }
 
+// Warn says on Err what belongs to no run, each in a line or more.
+func (c *Console) Warn(sentences ...string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, sentence := range sentences {
+		c.say(c.err, c.err.layout.Warning(sentence))
+	}
+}
+
 // Layout is how the console sets lines for Out, for those who have something to
 // show that is no run, e.g. a reports.List. Write it with Print.
 func (c *Console) Layout() reports.Layout { return c.out.layout }
