@@ -110,6 +110,9 @@ func (r *rehearsal) run(ctx context.Context) error {
 	if r.version, err = readVersionTable(ctx, conn); err != nil {
 		return notCarriedOut(ctx, "where the clone stands cannot be read", err)
 	}
+	if err := r.keepInside(ctx); err != nil {
+		return err
+	}
 	if r.outcome.Before, err = r.snapshot(ctx); err != nil {
 		return err
 	}
@@ -135,6 +138,26 @@ func (r *rehearsal) run(ctx context.Context) error {
 	}
 	_, err = r.pass(ctx, Again, fromTheBeginning(r.Plan))
 	return err
+}
+
+// keepInside refuses plans that act outside the clone, where others use its server.
+func (r *rehearsal) keepInside(ctx context.Context) error {
+	if r.OwnServer {
+		return nil
+	}
+	out, err := readReach(ctx, r.look)
+	if err != nil {
+		return notCarriedOut(ctx, "the clone's functions cannot be read", err)
+	}
+	for _, plan := range []*migrate.Plan{r.Plan, r.Back} {
+		if plan == nil {
+			continue
+		}
+		if err := out.staysHome(plan); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // snapshot reads the clone's schema.
