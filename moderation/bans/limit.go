@@ -1,0 +1,48 @@
+package bans
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/clipper/clipperops/moderation/problem"
+)
+
+// The limit: so many operations of one user within the window, over all instances.
+const (
+	perWindow = 10
+	window    = time.Hour
+)
+
+// lockClass keeps the limit's advisory locks apart from others'; a constant of
+// this service.
+const lockClass int32 = 0x6d6f6462
+
+// take takes one of the user's operations in this transaction, or says when there
+// will be one. The lock makes those who come at the same moment, to whichever
+// instance, count one after the other; it ends with the transaction.
+func take(ctx context.Context, tx pgx.Tx, user uuid.UUID) error {
+	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1, hashtext($2))`, lockClass, user.String()); err != nil {
+		return err
+	}
+	var used int
+	var wait float64
+	// The clock is the server's, the same for all instances. The oldest of the last
+	// ten leaves the window first.
+	err := tx.QueryRow(ctx, `
+		SELECT count(*), coalesce(extract(epoch FROM min(at) + $3::interval - clock_timestamp()), 0)
+		FROM (SELECT at FROM moderation_api.ban_operations
+		      WHERE user_id = $1 AND at > clock_timestamp() - $3::interval ORDER BY at DESC LIMIT $2) last`,
+		user, perWindow, window).Scan(&used, &wait)
+	if err != nil {
+		return err
+	}
+	if used >= perWindow {
+		return problem.New(problem.RateLimitExceeded, "you have used your %d ban operations of this hour", perWindow).
+			WithRetry(max(time.Second, time.Duration(wait*float64(time.Second))))
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO moderation_api.ban_operations (user_id, at) VALUES ($1, clock_timestamp())`, user)
+	return err
+}
