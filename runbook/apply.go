@@ -2,26 +2,46 @@ package runbook
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/clipper/clipperops/internal/ops"
 	"github.com/clipper/clipperops/migrate"
+	"github.com/clipper/clipperops/migrate/rehearsal"
 	"github.com/clipper/clipperops/reports"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // apply carries out the plan. What stands behind it, the backup and the
 // rehearsal, are arguments: it cannot be called without them.
-func (f *flow) apply(ctx context.Context, plan *migrate.Plan, saved migrate.Backup, rehearsed migrate.Rehearsal, locks LockPatience) error {
+func (f *flow) apply(ctx context.Context, plan *migrate.Plan, saved migrate.Backup, r rehearsed, locks LockPatience) error {
 	return f.step(ctx, "apply", func(ctx context.Context, s *ops.Step) error {
 		f.touched = true
 		o := f.applyOptions(s, locks)
-		applied, err := migrate.Apply(ctx, f.Config.Target, plan, saved, rehearsed, o)
+		applied, err := migrate.Apply(ctx, f.Config.Target, plan, saved, r.proof, o)
 		recordNotes(s, applied)
 		f.record.reached(ctx, f.run.ID, f, applied.State.Version)
-		return err
+		return r.withRows(err, "migrate rehearse --rehearse data")
 	})
+}
+
+// withRows adds to a failure that only rows can cause how a rehearsal would have found it:
+// the clone had none.
+func (r rehearsed) withRows(err error, command string) error {
+	var answer *pgconn.PgError
+	if r.outcome == nil || r.outcome.Mode == rehearsal.WithData || !errors.As(err, &answer) {
+		return err
+	}
+	if class := answer.Code[:min(2, len(answer.Code))]; class != "22" && class != "23" { // data exception, integrity constraint violation
+		return err
+	}
+	failure := *ops.AsFailure(err)
+	failure.Next = append(slices.Clone(failure.Next), "before that, try it with the rows: clipperops "+command)
+	failure.Err = err
+	return &failure
 }
 
 // applyOptions connects the engine to the step, the ledger and the lock.

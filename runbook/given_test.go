@@ -37,6 +37,7 @@ func TestTheNextCommandWorksLikeThisOne(t *testing.T) {
 		{"migrate", "skip-backup skip-validation", "migrate rehearse", ""},
 		{"migrate", "skip-backup", "rollback --target 10", ""},
 		{"rollback", "skip-backup allow-foreign", "rollback --target 10", "--skip-backup --allow-foreign"},
+		{"rollback", "skip-backup allow-foreign", "rollback --target 10 --rehearse-only --rehearse data", "--allow-foreign"},
 		{"rollback", "allow-foreign", "rollback --target 10 --allow-foreign", ""},
 		{"migrate", "lock-timeout=4s lock-retry-for=1h0m0s cancel-idle-blockers=5m0s", "rollback --target 10", "--lock-timeout 4s --lock-retry-for 1h0m0s --cancel-idle-blockers 5m0s"},
 		{"migrate", "cancel-idle-blockers=5m0s", "migrate --cancel-idle-blockers 10m", ""},

@@ -45,7 +45,7 @@ func historyCommand() command {
 func historyList(entries []ledger.Entry) reports.List {
 	l := reports.List{
 		Items:   entries,
-		Columns: []string{"began", "who", "command", "environment", "outcome", "took", "report", "run"},
+		Columns: []string{"began", "who", "command", "environment", "outcome", "took", "rehearsal", "report", "run"},
 		Empty:   "no run is recorded in this database yet",
 	}
 	for _, e := range entries {
@@ -55,8 +55,27 @@ func historyList(entries []ledger.Entry) reports.List {
 		}
 		l.Rows = append(l.Rows, []string{
 			e.Started.Format("2006-01-02 15:04:05 UTC"), e.Operator + "@" + e.Host, e.Command, e.Environment,
-			string(e.Outcome), took, e.Report, e.ID,
+			string(e.Outcome), took, rehearsalIn(e), e.Report, e.ID,
 		})
 	}
 	return l
+}
+
+// rehearsalIn is how a run's rehearsal ended, or with what reason there was none; "" where
+// the run has none to speak of.
+func rehearsalIn(e ledger.Entry) string {
+	if e.Summary == nil {
+		return ""
+	}
+	for _, f := range e.Summary.Findings {
+		if f.ID == ledger.Rehearsal {
+			return f.Summary
+		}
+	}
+	for _, s := range e.Summary.Steps {
+		if s.Name == ledger.Rehearsal && s.Status == ops.StatusFail {
+			return "stopped the run"
+		}
+	}
+	return ""
 }

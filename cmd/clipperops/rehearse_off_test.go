@@ -42,8 +42,11 @@ func TestGoingWithoutARehearsalNeedsAReason(t *testing.T) {
 	if !strings.Contains(kept, reason) {
 		t.Errorf("the ledger does not say why there was no rehearsal:\n%s", kept)
 	}
+	p.wants(ops.ExitDone, "history --limit 1", "rehearsal +not rehearsed: "+reason)
 	p.start("rollback", "--target", "10", "--skip-backup", "--rehearse", "off", "--reason", reason).wants(ops.ExitDone, "not rehearsed: "+reason)
 	p.wantVersion(10)
+	p.wants(ops.ExitDone, "migrate --skip-backup")
+	p.wants(ops.ExitDone, "history --limit 1", "rehearsal +up, down, up on a clone on the target's own server: reversible")
 }
 
 // TestProductionIsNotChangedWithoutARehearsal unless clipperops.yaml allows it: neither a

@@ -62,7 +62,7 @@ func TestAChainThatCannotBeMigratedUp(t *testing.T) {
 			p.wantSchema(before)
 			p.wantNoScratch()
 			p.wantBackups("db-*.sql.gz", 1)
-			if last := p.says("history --limit 1"); !strings.Contains(unwrapped(last), "outcome refused") {
+			if last := p.says("history --limit 1"); !strings.Contains(unwrapped(last), "outcome refused") || !strings.Contains(last, "stopped the run") {
 				t.Errorf("the ledger says\n%s", last)
 			}
 			text := p.wants(ops.ExitRefused, "migrate --skip-backup"+chosen, "000049_three.up.sql fails on a clone", "line "+c.line, "20 can be reached; 49 cannot")

@@ -36,8 +36,12 @@ type Step struct {
 	DurationMS int64      `json:"duration_ms"`
 }
 
-// Finding is a result that warned or failed, or says why a step was left out: with what
-// reason a change was not rehearsed has to be known later.
+// Rehearsal is the id of the result that says how the rehearsal as a whole ended, or with
+// what reason there was none: both have to be known later.
+const Rehearsal = "rehearse"
+
+// Finding is a result that warned or failed, that says why a step was left out, or how the
+// rehearsal ended.
 type Finding struct {
 	ID      string     `json:"id"`
 	Status  ops.Status `json:"status"`
@@ -63,7 +67,7 @@ func (c cleaner) summary(run *ops.Run) ([]byte, error) {
 	}
 	for _, r := range results {
 		leftOut := r.Status == ops.StatusSkip && r.Title == "" // with a title it is a check that does not apply
-		if r.Status != ops.StatusWarn && r.Status != ops.StatusFail && !leftOut || len(s.Findings) == maxFindings {
+		if r.Status != ops.StatusWarn && r.Status != ops.StatusFail && !leftOut && r.ID != Rehearsal || len(s.Findings) == maxFindings {
 			continue
 		}
 		s.Findings = append(s.Findings, Finding{ID: c.line(r.ID, maxLabel), Status: r.Status, Summary: c.line(r.Summary, maxFinding)})
