@@ -26,7 +26,7 @@ func TestARightThatOurOwnStatementsLackIsNamed(t *testing.T) {
 
 	pgtest.Exec(t, target, grant+"CREATE TABLE secret (n int)")
 	_, err = up(t, role, src, 2, migrate.ApplyOptions{})
-	failure(t, err, ops.ExitFailed, "permission denied for table secret", "mend the file")
+	failure(t, err, ops.ExitFailed, "permission denied for table secret", "grant the role that migrates what it lacks")
 	pgtest.Exec(t, target, "DROP OWNED BY "+name+" CASCADE")
 }
 
