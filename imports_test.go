@@ -42,9 +42,12 @@ var arrows = map[string][]string{
 	"moderation/settings": {"moderation/database"},
 	"moderation/tokens":   {"moderation/database"},
 	"moderation/bans":     {"moderation/auditlog", "moderation/database", "moderation/identity", "moderation/problem", "moderation/tokens"},
+	"moderation/twitch":   {},
 	"moderation/queue":    {"moderation/auditlog", "moderation/database", "moderation/identity", "moderation/problem"},
 	"moderation/appeals":  {"moderation/auditlog", "moderation/database", "moderation/identity", "moderation/problem", "moderation/queue"},
 	"moderation/httpapi":  {"moderation/…", "internal/featureflag/…"},
+
+	"moderation/twitch/twitchtest": {},
 
 	"internal/ops":           {},
 	"internal/sqlscan":       {},
