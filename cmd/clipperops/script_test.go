@@ -96,6 +96,7 @@ func scriptSetup(env *testscript.Env) error {
 		"LANG":       "C.UTF-8",
 		"COLUMNS":    "80",
 		"PGAPPNAME":  "",
+		"GORACE":     endsAtOnce,
 	} {
 		env.Setenv(name, value)
 	}

@@ -8,7 +8,7 @@ import (
 
 // patience is how long Eventually waits: far longer than anything takes on a
 // busy machine, because only a test that fails waits so long.
-const patience = 30 * time.Second
+const patience = 3 * time.Minute
 
 // Eventually waits until the condition is true, asking ever less often, and
 // fails the test when it does not become true. what says what is waited for.

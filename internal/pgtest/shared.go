@@ -71,6 +71,9 @@ func StartShared() (target config.Target, stop func() error, err error) {
 	}
 	local := exec.Command(program)
 	local.Env = append(os.Environ(), guardVariable+"=1")
+	if memoryHolds() {
+		local.Env = append(local.Env, "TMPDIR="+inMemory)
+	}
 	g, err := firstOf(local, exec.Command("go", "run", containerProgram))
 	if err != nil {
 		return target, nil, err
