@@ -2,6 +2,7 @@ package twitchtest
 
 import (
 	"bytes"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -101,6 +102,9 @@ func (s *Server) faulty(next http.HandlerFunc) http.HandlerFunc {
 			w.WriteHeader(f.Status)
 			_, _ = w.Write([]byte(f.Message))
 		case Slow:
+			// net/http notices a client that leaves only once the body is read.
+			body, _ := io.ReadAll(io.LimitReader(r.Body, 64<<10))
+			r.Body = io.NopCloser(bytes.NewReader(body))
 			select {
 			case <-r.Context().Done():
 			case <-time.After(f.Delay):
