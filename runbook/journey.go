@@ -3,6 +3,7 @@ package runbook
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/clipper/clipperops/internal/config"
 	"github.com/clipper/clipperops/internal/ops"
@@ -80,6 +81,9 @@ func (f *flow) rehearsable() error {
 // rehearseAlone rehearses and stops. Rows for the clone come from a backup, which is
 // taken for it.
 func (f *flow) rehearseAlone(ctx context.Context, j journey, o RehearseOptions, next string) error {
+	if err := f.canHold(ctx, j); err != nil {
+		return err
+	}
 	if err := f.fill(ctx, &j); err != nil {
 		return err
 	}
@@ -106,11 +110,17 @@ func (f *flow) rehearseDry(ctx context.Context, j journey, o RehearseOptions) er
 			return nil
 		})
 	}
-	if err := f.fill(ctx, &j); err != nil {
-		return err
+	held := f.canHold(ctx, j)
+	if held == nil {
+		if err := f.fill(ctx, &j); err != nil {
+			return err
+		}
 	}
 	return f.step(ctx, "rehearse", func(ctx context.Context, s *ops.Step) error {
-		_, err := f.onClone(ctx, s, j, o)
+		err := held
+		if err == nil {
+			_, err = f.onClone(ctx, s, j, o)
+		}
 		var none *noCloneError
 		if !errors.As(err, &none) {
 			return err
@@ -120,9 +130,7 @@ func (f *flow) rehearseDry(ctx context.Context, j journey, o RehearseOptions) er
 		for _, line := range failure.Detail {
 			r.Evidence = append(r.Evidence, ops.Fact{Value: line})
 		}
-		if len(failure.Next) > 0 {
-			r.Fix = failure.Next[0]
-		}
+		r.Fix = strings.Join(failure.Next, "\n")
 		s.Record(finding("rehearse", r))
 		return nil
 	})

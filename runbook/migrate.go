@@ -65,6 +65,9 @@ func Migrate(ctx context.Context, s *Session, o MigrateOptions) *ops.Run {
 		if err := f.preflight(ctx, survey, plan, o, noBackup); err != nil {
 			return err
 		}
+		if err := f.canHold(ctx, journey{plan: plan, state: survey.state}); err != nil {
+			return err
+		}
 		saved, err := f.save(ctx, noBackup)
 		if err != nil {
 			return err

@@ -53,6 +53,28 @@ func (f *flow) clone(ctx context.Context, s *ops.Step, r pg.CloneRequest) (*pg.C
 	return clone, nil
 }
 
+// canHold says, before time is spent on a backup, whether a clone can be made at all: nil,
+// or everything that is missing.
+func (f *flow) canHold(ctx context.Context, j journey) error {
+	if f.Config.Rehearsal.Mode == config.RehearseOff {
+		return nil
+	}
+	programs, err := f.programs(ctx)
+	if err != nil {
+		return nothingChanged(err)
+	}
+	r := f.cloneRequest(nil, j, nil)
+	r.Source, r.Run, r.Application, r.Programs = f.Config.Target, f.run.ID, f.application("rehearse"), programs
+	err = f.place().CanHold(ctx, r)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	return nothingChanged(&noCloneError{f.ofRehearsalServer(err)})
+}
+
 // noCloneError is a clone that could not be made; a dry run goes without.
 type noCloneError struct{ err error }
 

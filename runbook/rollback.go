@@ -54,6 +54,9 @@ func Rollback(ctx context.Context, s *Session, o RollbackOptions) *ops.Run {
 		if err != nil || plan.Nothing() {
 			return err
 		}
+		if err := f.canHold(ctx, journey{plan: plan, state: survey.state}); err != nil {
+			return err
+		}
 		saved, err := f.save(ctx, waiver(o.SkipBackup, "--skip-backup; the archive holds every row that goes"))
 		if err != nil {
 			return err

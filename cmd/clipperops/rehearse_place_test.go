@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -130,6 +131,17 @@ func TestAServerThatCannotHoldTheClone(t *testing.T) {
 	}
 
 	refused(on(as), p.target.User, "role") // who owns the tables is not there
+	p.wants(ops.ExitRefused, "migrate"+on(as), p.target.User)
+	p.wants(ops.ExitRefused, "migrate rehearse --rehearse data"+on(as), p.target.User)
+	if made, _ := os.ReadDir(p.path("backups")); len(made) > 0 {
+		t.Errorf("a backup was taken for a place that cannot hold the clone: %v", made)
+	}
+	pgtest.Exec(t, server.Target("postgres"), "CREATE ROLE poorer LOGIN PASSWORD 'pw'")
+	for _, want := range []string{"CREATEDB", "CREATE ROLE "} { // all that is missing, with the fix for each
+		if text := p.says("migrate --dry-run" + on(func(u *config.Target) { u.User = "poorer" })); !strings.Contains(text, want) {
+			t.Errorf("the dry run does not say %q:\n%s", want, text)
+		}
+	}
 	pgtest.Exec(t, server.Target("postgres"), "CREATE ROLE "+owner)
 	p.wants(ops.ExitDone, "migrate rehearse"+on(as), "a clone on")
 

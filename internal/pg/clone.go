@@ -21,6 +21,9 @@ type ClonePlace interface {
 	// Clone makes a clone. The error is a *ops.Failure: ExitRefused, with what to
 	// choose instead, when the place cannot hold it. Whatever fails, nothing is left.
 	Clone(ctx context.Context, r CloneRequest) (*Clone, error)
+	// CanHold says, making nothing that stays, whether the place could hold it: nil, or
+	// the error of Clone with everything that is missing, as far as it can be told.
+	CanHold(ctx context.Context, r CloneRequest) error
 }
 
 // CloneRequest says what to clone.
@@ -141,9 +144,17 @@ type sameServer struct{ t config.Target }
 func (p sameServer) String() string { return "the target's own server" }
 
 func (p sameServer) Clone(ctx context.Context, r CloneRequest) (*Clone, error) {
-	return MakeClone(ctx, r, CloneServer{
+	return MakeClone(ctx, r, p.server(r))
+}
+
+func (p sameServer) CanHold(ctx context.Context, r CloneRequest) error {
+	return canHold(ctx, r, p.server(r))
+}
+
+func (p sameServer) server(r CloneRequest) CloneServer {
+	return CloneServer{
 		Admin: p.t, As: p.t, Place: p.String(), Programs: r.Programs, Same: true, Tablespaces: true, Instead: []string{insteadLocal},
-	})
+	}
 }
 
 // OtherServer is a server that was named; t is any database of it.
@@ -156,15 +167,34 @@ func (p otherServer) String() string {
 }
 
 func (p otherServer) Clone(ctx context.Context, r CloneRequest) (*Clone, error) {
+	if err := p.reachable(r); err != nil {
+		return nil, err
+	}
+	return MakeClone(ctx, r, p.server(r))
+}
+
+func (p otherServer) CanHold(ctx context.Context, r CloneRequest) error {
+	if err := p.reachable(r); err != nil {
+		return err
+	}
+	return canHold(ctx, r, p.server(r))
+}
+
+// reachable refuses a psql that cannot reach the server.
+func (p otherServer) reachable(r CloneRequest) error {
 	if c := r.Programs.Psql.Container; c != nil {
-		return nil, &ops.Failure{
+		return &ops.Failure{
 			Code: ops.ExitRefused, What: "psql runs in container " + c.Name + " and reaches the server there alone, not " + p.String(),
 			State: []string{"nothing was touched"}, Next: []string{"install the PostgreSQL client programs on this machine", insteadLocal},
 		}
 	}
-	return MakeClone(ctx, r, CloneServer{
+	return nil
+}
+
+func (p otherServer) server(r CloneRequest) CloneServer {
+	return CloneServer{
 		Admin: p.t, As: p.as(r.Source), Place: p.String(), Programs: r.Programs, Instead: []string{insteadLocal},
-	})
+	}
 }
 
 // as is the server with the settings that the source's address gives its sessions.

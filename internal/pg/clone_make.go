@@ -51,14 +51,43 @@ func MakeClone(ctx context.Context, r CloneRequest, at CloneServer) (*Clone, err
 	return m.clone, nil
 }
 
-func (m *making) run(ctx context.Context) (err error) {
+// canHold looks at a server as MakeClone does before it makes anything.
+func canHold(ctx context.Context, r CloneRequest, at CloneServer) error {
+	r.Note = nil // what would differ is said of the clone that is made
+	m := &making{r: r, at: at}
+	err := m.look(ctx)
+	if m.source != nil {
+		m.source.close(ctx)
+	}
+	if err != nil {
+		err = m.failure(ctx, err)
+	}
+	return errors.Join(err, m.undo(ctx))
+}
+
+func (m *making) run(ctx context.Context) error {
+	err := m.look(ctx)
+	if m.source != nil {
+		defer m.source.close(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	m.prune(ctx)
+	if err := m.create(ctx); err != nil {
+		return err
+	}
+	return m.fill(ctx)
+}
+
+// look opens what the clone is made of and refuses a server that cannot hold it.
+func (m *making) look(ctx context.Context) (err error) {
 	if err := m.r.Validate(); err != nil {
 		return err
 	}
 	if m.source, err = openCloneSource(ctx, m.r); err != nil {
 		return err
 	}
-	defer m.source.close(ctx)
 	if m.keeper, err = connectKeeper(ctx, m.at.Admin, m.r.Application); err != nil {
 		return err
 	}
@@ -73,14 +102,7 @@ func (m *making) run(ctx context.Context) (err error) {
 		Target: m.at.As.WithDatabase(name), Name: name, Place: m.at.Place,
 		ServerVersionNum: m.server.VersionNum, server: m.at, keeper: m.keeper,
 	}
-	if err := m.refuse(ctx); err != nil {
-		return err
-	}
-	m.prune(ctx)
-	if err := m.create(ctx); err != nil {
-		return err
-	}
-	return m.fill(ctx)
+	return m.refuse(ctx)
 }
 
 // databaseName is that of the scratch database. A server of our own has room for
