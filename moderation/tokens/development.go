@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+
+	"github.com/clipper/clipperops/moderation/twitch"
 )
 
 // Fixed are sessions out of a file, for development: they are not validated and
@@ -35,7 +37,7 @@ func ReadFixed(content []byte) (*Fixed, error) {
 		if err != nil {
 			return nil, fmt.Errorf("line %d of the development tokens does not begin with a user's id", n)
 		}
-		s := Session{UserID: user, TwitchUserID: fields[1], Access: NewToken(fields[2])}
+		s := Session{UserID: user, TwitchUserID: fields[1], Access: twitch.NewToken(fields[2])}
 		if len(fields) == 4 {
 			s.Scopes = strings.Split(fields[3], ",")
 		}

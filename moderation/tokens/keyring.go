@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+
+	"github.com/clipper/clipperops/moderation/twitch"
 )
 
 // Keyring encrypts tokens with its newest key and decrypts with every key it has,
@@ -74,16 +76,16 @@ func (k *Keyring) seal(user uuid.UUID, kind, token string) []byte {
 }
 
 // open decrypts a token.
-func (k *Keyring) open(id string, user uuid.UUID, kind string, sealed []byte) (Token, error) {
+func (k *Keyring) open(id string, user uuid.UUID, kind string, sealed []byte) (twitch.Token, error) {
 	aead, ok := k.keys[id]
 	if !ok {
-		return Token{}, fmt.Errorf("the %s token is encrypted with key %s, which this service does not have; is TOKEN_KEY_PREVIOUS missing?", kind, id)
+		return twitch.Token{}, fmt.Errorf("the %s token is encrypted with key %s, which this service does not have; is TOKEN_KEY_PREVIOUS missing?", kind, id)
 	}
 	plain, err := aead.Open(nil, nil, sealed, bound(user, kind))
 	if err != nil {
-		return Token{}, fmt.Errorf("the %s token does not open with key %s: the row was changed by somebody else", kind, id)
+		return twitch.Token{}, fmt.Errorf("the %s token does not open with key %s: the row was changed by somebody else", kind, id)
 	}
-	return Token{string(plain)}, nil
+	return twitch.NewToken(string(plain)), nil
 }
 
 func bound(user uuid.UUID, kind string) []byte { return []byte(kind + " " + user.String()) }

@@ -7,21 +7,16 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-)
 
-// The scopes that matter here.
-const (
-	ScopeBans        = "moderator:manage:banned_users"
-	ScopeChannelBans = "channel:manage:banned_users" // in Clipper's books; for the own channel alone
-	ScopeModerators  = "moderation:read"
+	"github.com/clipper/clipperops/moderation/twitch"
 )
 
 // Session is a user's session with Twitch.
 type Session struct {
 	UserID       uuid.UUID // Clipper's
 	TwitchUserID string
-	Access       Token
-	Refresh      Token // zero when there is none
+	Access       twitch.Token
+	Refresh      twitch.Token // zero when there is none
 	Scopes       []string
 	ExpiresAt    time.Time // zero when it is not known
 	Invalid      string    // why Twitch does not take it any more; "" = it does
@@ -35,30 +30,6 @@ func (s Session) Has(scopes ...string) bool {
 // ErrNone says that a user has linked no Twitch account, or that the session is
 // not good any more.
 var ErrNone = errors.New("no Twitch session")
-
-// ErrRejected is what an [OAuth] says of a token that Twitch does not take.
-var ErrRejected = errors.New("Twitch does not take the token")
-
-// Grant is what Twitch says of a token.
-type Grant struct {
-	TwitchUserID string
-	Scopes       []string
-	ExpiresIn    time.Duration // 0 = never
-}
-
-// Refreshed is a new pair of tokens.
-type Refreshed struct {
-	Access, Refresh Token
-	Scopes          []string
-	ExpiresIn       time.Duration
-}
-
-// OAuth is Twitch's side of sessions. Both answer ErrRejected, wrapped or not, when
-// Twitch does not take the token, and any other error when it could not be asked.
-type OAuth interface {
-	Validate(ctx context.Context, access Token) (Grant, error)
-	Refresh(ctx context.Context, refresh Token) (Refreshed, error)
-}
 
 // Sessions finds sessions.
 type Sessions interface {

@@ -83,7 +83,7 @@ func (s *Store) Put(ctx context.Context, session Session) error {
 func (s *Store) put(ctx context.Context, tx pgx.Tx, session Session) error {
 	access := s.keys.seal(session.UserID, kindAccess, session.Access.Reveal())
 	var refresh []byte
-	if session.Refresh != (Token{}) {
+	if !session.Refresh.IsZero() {
 		refresh = s.keys.seal(session.UserID, kindRefresh, session.Refresh.Reveal())
 	}
 	scopes := session.Scopes

@@ -8,9 +8,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/google/uuid"
+	"github.com/clipper/clipperops/moderation/twitch"
 )
 
 const (
@@ -28,21 +29,29 @@ type Round struct {
 	Failed error     // why Twitch could not be asked in it; nil when all went well
 }
 
+// OAuth is Twitch's side of sessions: a [twitch.Client].
+type OAuth interface {
+	Validate(ctx context.Context, access twitch.Token) (twitch.Validation, error)
+	Refresh(ctx context.Context, refresh twitch.Token) (twitch.Grant, error)
+}
+
 // Validator sees to it that every session is validated at the start and every
 // hour, and refreshed before it ends. Instances share the work: a session that one
 // of them is at is left to it.
 type Validator struct {
 	store *Store
 	oauth OAuth
+	may   bool // refresh: the client's secret is known
 	log   *slog.Logger
 
 	mu   sync.Mutex
 	last Round
 }
 
-// NewValidator validates the store's sessions.
-func NewValidator(store *Store, oauth OAuth, log *slog.Logger) *Validator {
-	return &Validator{store: store, oauth: oauth, log: log}
+// NewValidator validates the store's sessions, and refreshes them where the client's
+// secret is known.
+func NewValidator(store *Store, oauth OAuth, refreshes bool, log *slog.Logger) *Validator {
+	return &Validator{store: store, oauth: oauth, may: refreshes, log: log}
 }
 
 // Last is the last round.
@@ -125,24 +134,21 @@ func (v *Validator) claim(ctx context.Context) (session Session, found bool, err
 
 // validate asks Twitch about one session, and renews it when that is due.
 func (v *Validator) validate(ctx context.Context, session Session) error {
-	if session.Access == (Token{}) {
+	if session.Access.IsZero() {
 		return nil
 	}
 	grant, err := v.oauth.Validate(ctx, session.Access)
 	switch {
-	case errors.Is(err, ErrRejected):
+	case rejected(err):
 		return v.renew(ctx, session, "Twitch does not take it any more")
 	case err != nil:
 		return errors.Join(err, v.unclaim(ctx, session))
-	case grant.TwitchUserID != session.TwitchUserID:
+	case grant.UserID != session.TwitchUserID:
 		return v.store.Rejected(ctx, session, "it is another Twitch user's")
 	}
-	session.Scopes = grant.Scopes
-	if grant.ExpiresIn > 0 {
-		session.ExpiresAt = time.Now().Add(grant.ExpiresIn)
-		if grant.ExpiresIn < soon && session.Refresh != (Token{}) {
-			return v.renew(ctx, session, "")
-		}
+	session.Scopes, session.ExpiresAt = grant.Scopes, grant.Expires
+	if !grant.Expires.IsZero() && time.Until(grant.Expires) < soon && v.may && !session.Refresh.IsZero() {
+		return v.renew(ctx, session, "")
 	}
 	return v.store.pool.Write(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `UPDATE moderation_api.twitch_tokens SET scopes = $2, expires_at = $3, validated_at = now() WHERE user_id = $1`,
@@ -154,12 +160,12 @@ func (v *Validator) validate(ctx context.Context, session Session) error {
 // renew refreshes the session, or notes why it is over; with an empty reason it may
 // live on when it cannot be refreshed yet.
 func (v *Validator) renew(ctx context.Context, session Session, over string) error {
-	if session.Refresh == (Token{}) {
+	if session.Refresh.IsZero() || !v.may {
 		return v.store.Rejected(ctx, session, over)
 	}
 	fresh, err := v.oauth.Refresh(ctx, session.Refresh)
 	switch {
-	case errors.Is(err, ErrRejected):
+	case rejected(err):
 		return v.store.Rejected(ctx, session, "Twitch does not refresh it any more")
 	case err != nil && over == "":
 		v.log.WarnContext(ctx, "a Twitch session could not be refreshed yet", slog.String("user_id", session.UserID.String()), slog.Any("error", err))
@@ -171,11 +177,15 @@ func (v *Validator) renew(ctx context.Context, session Session, over string) err
 	if len(fresh.Scopes) > 0 {
 		session.Scopes = fresh.Scopes
 	}
-	session.ExpiresAt = time.Time{}
-	if fresh.ExpiresIn > 0 {
-		session.ExpiresAt = time.Now().Add(fresh.ExpiresIn)
-	}
+	session.ExpiresAt = fresh.Expires
 	return v.store.Put(ctx, session)
+}
+
+// rejected reports whether Twitch does not take the token, as opposed to not
+// having been asked.
+func rejected(err error) bool {
+	var said *twitch.Error
+	return errors.As(err, &said) && (said.Kind == twitch.Unauthorized || said.Kind == twitch.Invalid)
 }
 
 // unclaim makes the session due again: Twitch could not be asked about it.

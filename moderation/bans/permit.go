@@ -1,0 +1,121 @@
+package bans
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/clipper/clipperops/moderation/identity"
+	"github.com/clipper/clipperops/moderation/problem"
+	"github.com/clipper/clipperops/moderation/tokens"
+	"github.com/clipper/clipperops/moderation/twitch"
+)
+
+// permit refuses who may not, and otherwise is the session to act with. What costs
+// least is asked first, and Twitch last.
+func (s *Service) permit(ctx context.Context, by identity.User, o Operation) (tokens.Session, error) {
+	if !s.On(by.ID) {
+		return tokens.Session{}, problem.New(problem.FeatureDisabled, "moderating Twitch channels is not enabled for you")
+	}
+	if by.Role == identity.RoleModerator {
+		return tokens.Session{}, problem.New(problem.SiteModeratorsReadOnly, "Clipper's moderators do not act on Twitch").
+			WithDetail("the broadcaster or a moderator of the channel can")
+	}
+	if err := o.Validate(); err != nil {
+		return tokens.Session{}, err
+	}
+	session, err := s.session(ctx, by)
+	if err != nil {
+		return session, err
+	}
+	own := session.TwitchUserID == o.Broadcaster
+	switch {
+	case session.Has(twitch.ScopeManageBans), own && session.Has(twitch.ScopeChannelManageBans):
+	case session.Has(twitch.ScopeChannelManageBans):
+		return session, problem.New(problem.NotBroadcaster, "your Twitch session may moderate your own channel alone").
+			WithDetail("link your account again with %s", twitch.ScopeManageBans)
+	default:
+		return session, problem.New(problem.InsufficientScopes, "your Twitch session may not ban or unban").
+			WithDetail("link your account again with %s", twitch.ScopeManageBans)
+	}
+	if own {
+		return session, nil
+	}
+	return session, s.needModerator(ctx, session, o.Broadcaster)
+}
+
+// session is the user's session with Twitch.
+func (s *Service) session(ctx context.Context, by identity.User) (tokens.Session, error) {
+	none := problem.New(problem.NotAuthenticated, "you have not linked a Twitch account").WithStatus(http.StatusForbidden)
+	if by.TwitchID == "" {
+		return tokens.Session{}, none
+	}
+	session, err := s.Sessions.Of(ctx, by.ID)
+	switch {
+	case errors.Is(err, tokens.ErrNone):
+		return session, none
+	case err != nil:
+		return session, err
+	case session.Invalid != "":
+		return session, over(session.Invalid)
+	case session.TwitchUserID != by.TwitchID:
+		return session, over("it is another Twitch user's")
+	}
+	return session, nil
+}
+
+func over(why string) *problem.Problem {
+	return problem.New(problem.NotAuthenticated, "your Twitch session is over").WithStatus(http.StatusForbidden).
+		WithDetail("%s; link your account again", why)
+}
+
+// needModerator refuses who does not moderate the channel, in Twitch's own word.
+func (s *Service) needModerator(ctx context.Context, session tokens.Session, broadcaster string) error {
+	not := problem.New(problem.NotModerator, "you do not moderate this channel on Twitch")
+	moderates, known := s.memory.get(broadcaster, session.TwitchUserID)
+	if !known {
+		var err error
+		if moderates, err = s.askModerator(ctx, session, broadcaster); err != nil {
+			return err
+		}
+		s.memory.put(broadcaster, session.TwitchUserID, moderates)
+	}
+	if !moderates {
+		return not
+	}
+	return nil
+}
+
+// askModerator asks Twitch with the broadcaster's own session, where Clipper has
+// one that may ask, since Twitch answers the broadcaster about the moderators of a
+// channel; otherwise with the user's.
+func (s *Service) askModerator(ctx context.Context, session tokens.Session, broadcaster string) (bool, error) {
+	asking := session
+	owner, err := s.Sessions.OfTwitch(ctx, broadcaster)
+	if err == nil && owner.Invalid == "" && owner.Has(twitch.ScopeReadModeration) {
+		asking = owner
+	} else if err != nil && !errors.Is(err, tokens.ErrNone) {
+		return false, err
+	}
+	moderates, err := s.Twitch.IsModerator(ctx, asking.Access, broadcaster, session.TwitchUserID)
+	var said *twitch.Error
+	if errors.As(err, &said) {
+		switch said.Kind {
+		case twitch.NotModerator:
+			return false, nil
+		case twitch.MissingScope:
+			return false, problem.New(problem.InsufficientScopes, "Twitch does not tell whether you moderate this channel").
+				WithDetail("link your account again with %s", twitch.ScopeReadModeration).Because(err)
+		case twitch.Unauthorized:
+			if asking.UserID != session.UserID {
+				// The broadcaster's session is over; that is not this user's doing.
+				_ = s.Sessions.Rejected(ctx, asking, "Twitch does not take it any more")
+				moderates, err = s.Twitch.IsModerator(ctx, session.Access, broadcaster, session.TwitchUserID)
+			}
+		}
+	}
+	if err != nil {
+		return false, s.judge(ctx, session, Operation{Broadcaster: broadcaster}, err)
+	}
+	return moderates, nil
+}
