@@ -81,6 +81,7 @@ func TestAppliedOnce(t *testing.T) {
 		for _, d := range []time.Duration{0, time.Hour} {
 			t.Run(fmt.Sprint(f.Kind, d), func(t *testing.T) {
 				scene(t, func(t *testing.T, fake *twitchtest.Server, c *twitch.Client) {
+					f := f
 					f.Times, f.Route = 1, banRoute
 					fake.Fail(f)
 					r, err := c.Ban(t.Context(), owner, "1", "1", "9", "", d)
