@@ -7,6 +7,7 @@ import (
 
 	"github.com/clipper/clipperops/moderation/auditlog"
 	"github.com/clipper/clipperops/moderation/problem"
+	"github.com/clipper/clipperops/moderation/twitch"
 )
 
 // Kind is what is to be done.
@@ -37,8 +38,8 @@ type Operation struct {
 
 // Twitch's bounds.
 const (
-	maxReason   = 500
-	maxDuration = 1_209_600 * time.Second
+	MaxReason   = twitch.MaxReason // characters
+	MaxDuration = twitch.MaxDuration
 )
 
 var twitchID = regexp.MustCompile(`^[0-9]{1,20}$`)
@@ -52,10 +53,10 @@ func (o Operation) Validate() error {
 		return problem.New(problem.InvalidRequest, "userID is not a Twitch id").WithDetail("up to 20 digits")
 	case o.User == o.Broadcaster:
 		return problem.New(problem.InvalidRequest, "a broadcaster cannot be banned in the own channel")
-	case utf8.RuneCountInString(o.Reason) > maxReason:
-		return problem.New(problem.InvalidRequest, "reason has %d characters", utf8.RuneCountInString(o.Reason)).WithDetail("at most %d", maxReason)
-	case o.Duration < 0 || o.Duration > maxDuration || o.Duration%time.Second != 0:
-		return problem.New(problem.InvalidRequest, "duration is not 1 to %d seconds", maxDuration/time.Second).WithDetail("leave it out for a permanent ban")
+	case utf8.RuneCountInString(o.Reason) > MaxReason:
+		return problem.New(problem.InvalidRequest, "reason has %d characters", utf8.RuneCountInString(o.Reason)).WithDetail("at most %d", MaxReason)
+	case o.Duration < 0 || o.Duration > MaxDuration || o.Duration%time.Second != 0:
+		return problem.New(problem.InvalidRequest, "duration is not 1 to %d seconds", MaxDuration/time.Second).WithDetail("leave it out for a permanent ban")
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 // least is asked first, and Twitch last.
 func (s *Service) permit(ctx context.Context, by identity.User, o Operation) (tokens.Session, error) {
 	if !s.On(by.ID) {
-		return tokens.Session{}, problem.New(problem.FeatureDisabled, "moderating Twitch channels is not enabled for you")
+		return tokens.Session{}, Disabled()
 	}
 	if by.Role == identity.RoleModerator {
 		return tokens.Session{}, problem.New(problem.SiteModeratorsReadOnly, "Clipper's moderators do not act on Twitch").
@@ -42,6 +42,11 @@ func (s *Service) permit(ctx context.Context, by identity.User, o Operation) (to
 		return session, nil
 	}
 	return session, s.needModerator(ctx, session, o.Broadcaster)
+}
+
+// Disabled is what those are told for whom the flag is off.
+func Disabled() *problem.Problem {
+	return problem.New(problem.FeatureDisabled, "moderating Twitch channels is not enabled for you")
 }
 
 // session is the user's session with Twitch.

@@ -5,9 +5,13 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
+
+	"github.com/google/uuid"
 
 	"github.com/clipper/clipperops/moderation/appeals"
 	"github.com/clipper/clipperops/moderation/auditlog"
+	"github.com/clipper/clipperops/moderation/bans"
 	"github.com/clipper/clipperops/moderation/identity"
 	"github.com/clipper/clipperops/moderation/metrics"
 	"github.com/clipper/clipperops/moderation/queue"
@@ -19,10 +23,14 @@ type Dependencies struct {
 	Users    *identity.Users
 	Queue    *queue.Queue
 	Appeals  *appeals.Appeals
+	Bans     *bans.Service
 	Audit    *auditlog.Log
 	Metrics  *metrics.Metrics
 	Log      *slog.Logger
 
+	// Flag says whether moderating Twitch channels is on for this user, now. The
+	// services ask again.
+	Flag func(user uuid.UUID) bool
 	// Ready says whether the service can do its work; see /ready.
 	Ready func(context.Context) Readiness
 	// Maintenance says whether writes are off for now.
@@ -38,7 +46,7 @@ type api struct{ Dependencies }
 func New(d Dependencies) http.Handler {
 	a := &api{d}
 	mux := http.NewServeMux()
-	for _, r := range a.routes() {
+	for _, r := range slices.Concat(a.routes(), a.twitchRoutes()) {
 		for _, path := range r.paths {
 			mux.Handle(r.method+" "+path, a.serve(r, path))
 		}

@@ -1,0 +1,113 @@
+package httpapi
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/clipper/clipperops/moderation/bans"
+	"github.com/clipper/clipperops/moderation/problem"
+)
+
+// twitchRoutes are the endpoints that act on Twitch.
+func (a *api) twitchRoutes() []route {
+	const path = "/api/v1/moderation/twitch/ban"
+	return []route{
+		{http.MethodPost, []string{path}, knownUser, true, a.twitchBan},
+		{http.MethodDelete, []string{path}, knownUser, true, a.twitchUnban},
+	}
+}
+
+// banBody is what POST …/twitch/ban is sent; its names are Clipper's.
+type banBody struct {
+	BroadcasterID string `json:"broadcasterID"`
+	UserID        string `json:"userID"`
+	Reason        string `json:"reason"`
+	Duration      *int64 `json:"duration"` // seconds; absent = for good
+}
+
+// unbanBody is what DELETE …/twitch/ban is sent, in the body or in the query.
+type unbanBody struct {
+	BroadcasterID string `json:"broadcasterID"`
+	UserID        string `json:"userID"`
+}
+
+// acted is the answer to both.
+type acted struct {
+	Success       bool   `json:"success"`
+	Message       string `json:"message"`
+	BroadcasterID string `json:"broadcasterID"`
+	UserID        string `json:"userID"`
+}
+
+func (a *api) twitchBan(r *request) (answer, error) {
+	body, err := decode[banBody](r)
+	o := bans.Operation{Kind: bans.Ban, Broadcaster: body.BroadcasterID, User: body.UserID, Reason: body.Reason}
+	if err == nil {
+		o.Duration, err = timeout(body.Duration)
+	}
+	if err == nil {
+		err = checkText("reason", body.Reason, 0, bans.MaxReason)
+	}
+	return a.act(r, o, err)
+}
+
+// timeout is the duration of a timeout, 0 for a ban.
+func timeout(seconds *int64) (time.Duration, error) {
+	if seconds == nil {
+		return 0, nil
+	}
+	if *seconds < 1 || *seconds > int64(bans.MaxDuration/time.Second) {
+		return 0, problem.New(problem.InvalidRequest, "duration is not 1 to %d seconds", bans.MaxDuration/time.Second).
+			WithDetail("leave it out for a permanent ban")
+	}
+	return time.Duration(*seconds) * time.Second, nil
+}
+
+func (a *api) twitchUnban(r *request) (answer, error) {
+	body, err := unbanOf(r)
+	return a.act(r, bans.Operation{Kind: bans.Unban, Broadcaster: body.BroadcasterID, User: body.UserID}, err)
+}
+
+// unbanOf reads the two ids from the query or from the body; proxies have been seen
+// to drop the body of a DELETE.
+func unbanOf(r *request) (unbanBody, error) {
+	q := r.query("broadcasterID", "userID")
+	if q.err != nil {
+		return unbanBody{}, q.err
+	}
+	if len(q.values) == 0 {
+		return decode[unbanBody](r)
+	}
+	if r.ContentLength > 0 {
+		return unbanBody{}, problem.New(problem.InvalidRequest, "the ids are in the query and there is a body, too").WithDetail("send them in one place")
+	}
+	return unbanBody{BroadcasterID: q.values.Get("broadcasterID"), UserID: q.values.Get("userID")}, nil
+}
+
+// act does the operation, unless reading it has failed already. Whoever may not is
+// told that, whatever was wrong with the request.
+func (a *api) act(r *request, o bans.Operation, err error) (answer, error) {
+	if err != nil {
+		if !a.Flag(r.User.ID) {
+			err = bans.Disabled()
+		}
+		return answer{}, r.refuse(bans.Entry(r.User, r.Origin, o), err)
+	}
+	if err := a.Bans.Do(r.Context(), r.User, r.Origin, o); err != nil {
+		return answer{}, err
+	}
+	return answer{body: acted{true, told(o), o.Broadcaster, o.User}}, nil
+}
+
+// told is what was done, for people.
+func told(o bans.Operation) string {
+	switch {
+	case o.Kind == bans.Unban:
+		return "the user is unbanned"
+	case o.Duration > 0:
+		return "the user is timed out for " + strings.TrimSuffix(o.Duration.String(), "0s")
+	default:
+		return "the user is banned"
+	}
+}
