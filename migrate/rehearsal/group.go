@@ -38,6 +38,8 @@ func (d *differ) due(i int) bool {
 	switch {
 	case i == d.files-1, d.files <= fewFiles && !d.thrifty:
 		return true
+	case d.files > fewFiles && d.thrifty: // one group: no finding tells of them
+		return false
 	case d.files > fewFiles && (i+1)*groups/d.files == i*groups/d.files:
 		return false
 	}

@@ -91,7 +91,7 @@ type File struct {
 	Grown int64 `json:"grown_bytes"`
 	// Statements is one for each of the file's; none when it was not taken apart. What
 	// cannot stop anybody, and what of a very long file would take too long to look at, is
-	// told of the next statement that was looked at.
+	// told of the next statement that was looked at; of a long way back it is the last one.
 	Statements []Statement `json:"statements,omitempty"`
 	// Locks has every relation once, with its strongest mode.
 	Locks []Lock `json:"locks,omitempty"`

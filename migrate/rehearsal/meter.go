@@ -21,6 +21,8 @@ type meter struct {
 	// now is what there is after the last statement that was measured.
 	now     catalog
 	sampler sampler
+	// byFile looks at a file only when its last statement is done.
+	byFile bool
 	// counts are the session's counters when they were last read.
 	counts map[uint32]counts
 
@@ -97,7 +99,7 @@ func (m *meter) before(ctx context.Context, conn *pgx.Conn, f migrate.File) erro
 			oids = append(oids, strconv.FormatUint(uint64(oid), 10))
 		}
 	}
-	wal, before, err := m.sampler.begin(ctx, conn, oids)
+	wal, before, err := m.sampler.begin(ctx, conn, oids, m.work.forgets)
 	if err != nil {
 		return &brokenError{err}
 	}
@@ -117,7 +119,7 @@ func (m *meter) after(ctx context.Context, conn *pgx.Conn, f migrate.File, i int
 			return err
 		}
 	case i < len(f.Statements)-1 && (st.Begins("SET") || st.Begins("RESET")): // nothing to see
-	case i < len(f.Statements)-1 && (m.quiet(st) || w.looked > max(m.rehearsal.dear, w.took)):
+	case i < len(f.Statements)-1 && (m.byFile || m.quiet(st) || w.looked > max(m.rehearsal.dear, w.took)):
 		if w.unseen < 0 {
 			w.unseen = i
 		}

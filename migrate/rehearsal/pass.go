@@ -40,6 +40,9 @@ func (r *rehearsal) pass(ctx context.Context, name PassName, plan *migrate.Plan)
 		if w.meter, err = r.newMeter(ctx, plan); err != nil {
 			return false, err
 		}
+		// Of a long way back nothing is told statement by statement; a rollback has a rehearsal
+		// of its own, which does.
+		w.meter.byFile = name == Back && len(plan.Files) > fewFiles
 		w.differ = &differ{rehearsal: r, files: len(plan.Files), last: r.schema, thrifty: name == Back}
 	}
 	running, stop := context.WithCancel(ctx)

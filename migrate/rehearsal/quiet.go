@@ -6,11 +6,14 @@ import (
 	"github.com/clipper/clipperops/internal/sqlscan"
 )
 
-// quiet reports whether a statement only adds to a table that its own file made: an index
-// or a comment. Nobody sees the table before the commit, so that there is nothing to see
+// quiet reports whether a statement only makes a function, or only adds to a table that its
+// own file made: an index or a comment. Nobody sees the table before the commit, so that there is nothing to see
 // which the next statement would not show as well. Files that make a schema from nothing
 // are full of such statements.
 func (m *meter) quiet(st sqlscan.Statement) bool {
+	if st.Begins("CREATE", "FUNCTION") || st.Begins("CREATE", "OR", "REPLACE", "FUNCTION") || st.Begins("DROP", "FUNCTION") && !phrase(st.Tokens).has("CASCADE") {
+		return true
+	}
 	if len(m.work.made) == 0 {
 		return false
 	}

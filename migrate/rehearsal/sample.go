@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // sample is what the server says of a file's transaction at one moment.
@@ -87,6 +88,7 @@ func withSize(sql, size string) string { return strings.ReplaceAll(sql, "{size}"
 
 // The names under which the queries are prepared.
 const (
+	beginName      = "clipperops_begin"
 	sampleName     = "clipperops_sample"
 	lastSampleName = "clipperops_last_sample"
 )
@@ -116,7 +118,7 @@ func (s *sampler) prepare(ctx context.Context, conn *pgx.Conn) error {
 	if s.prepared == conn {
 		return nil
 	}
-	for name, sql := range map[string]string{sampleName: sampleSQL, lastSampleName: lastSampleSQL} {
+	for name, sql := range map[string]string{beginName: beginSQL, sampleName: sampleSQL, lastSampleName: lastSampleSQL} {
 		if _, err := conn.PgConn().Prepare(ctx, name, sql, nil); err != nil {
 			return err
 		}
@@ -155,24 +157,29 @@ func sampleOf(rows [][][]byte, last bool) sample {
 	return s
 }
 
+// beginSQL is how much write-ahead log there is, and what the session's counters hold.
+const beginSQL = walSQL + ` UNION ALL SELECT 'counts', o::bigint, NULL, NULL, NULL, pg_catalog.pg_stat_get_xact_tuples_inserted(o),
+       pg_catalog.pg_stat_get_xact_tuples_updated(o), pg_catalog.pg_stat_get_xact_tuples_deleted(o),
+       pg_catalog.pg_stat_get_xact_numscans(o) FROM pg_catalog.unnest($1::oid[]) o`
+
 // begin is asked before a file's first statement: how much write-ahead log there is, and
 // what the session's counters of these relations still hold of earlier files.
-func (s *sampler) begin(ctx context.Context, conn *pgx.Conn, oids []string) (int64, map[uint32]counts, error) {
+func (s *sampler) begin(ctx context.Context, conn *pgx.Conn, oids []string, forgets bool) (int64, map[uint32]counts, error) {
 	if err := s.prepare(ctx, conn); err != nil {
 		return 0, nil, err
 	}
-	sql := walSQL
-	if len(oids) > 0 {
-		sql += ` UNION ALL SELECT 'counts', o::bigint, NULL, NULL, NULL, pg_catalog.pg_stat_get_xact_tuples_inserted(o),
-			pg_catalog.pg_stat_get_xact_tuples_updated(o), pg_catalog.pg_stat_get_xact_tuples_deleted(o),
-			pg_catalog.pg_stat_get_xact_numscans(o) FROM pg_catalog.unnest('{` + strings.Join(oids, ",") + `}'::oid[]) o`
+	given := [][]byte{[]byte("{" + strings.Join(oids, ",") + "}")}
+	var r *pgconn.Result
+	if forgets {
+		r = conn.PgConn().ExecParams(ctx, beginSQL, given, nil, nil, nil).Read()
+	} else {
+		r = conn.PgConn().ExecPrepared(ctx, beginName, given, nil, nil).Read()
 	}
-	results, err := conn.PgConn().Exec(ctx, sql).ReadAll()
-	if err != nil {
-		return 0, nil, err
+	if r.Err != nil {
+		return 0, nil, r.Err
 	}
 	wal, before := int64(0), map[uint32]counts{}
-	for _, row := range results[0].Rows {
+	for _, row := range r.Rows {
 		if string(row[columnWhat]) == "wal" {
 			wal = number(row, 0)
 			continue
