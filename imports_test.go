@@ -49,6 +49,11 @@ var arrows = map[string][]string{
 
 	"moderation/twitch/twitchtest": {},
 
+	"internal/featureflag":          {},
+	"internal/featureflag/env":      {"internal/featureflag"},
+	"internal/featureflag/envfile":  {"internal/featureflag"},
+	"internal/featureflag/postgres": {"internal/featureflag"},
+
 	"internal/ops":           {},
 	"internal/sqlscan":       {},
 	"internal/wholefile":     {},
