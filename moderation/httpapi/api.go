@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/clipper/clipperops/internal/featureflag"
 	"github.com/clipper/clipperops/moderation/appeals"
 	"github.com/clipper/clipperops/moderation/auditlog"
 	"github.com/clipper/clipperops/moderation/bans"
@@ -28,6 +29,10 @@ type Dependencies struct {
 	Metrics  *metrics.Metrics
 	Log      *slog.Logger
 
+	// Flags are the flags as this instance sees them, for /api/v1/features.
+	Flags func() featureflag.Status
+	// Instance is this instance's name among several.
+	Instance string
 	// Flag says whether moderating Twitch channels is on for this user, now. The
 	// services ask again.
 	Flag func(user uuid.UUID) bool
