@@ -32,6 +32,8 @@ var arrows = map[string][]string{
 	"migrations": {},
 	"reports":    {"internal/ops"},
 
+	"cmd/moderation-api": {"moderation/…", "moderation", "internal/featureflag/…", "internal/featureflag"},
+
 	// The sibling: of this house it knows the flags alone.
 	"moderation/problem":  {},
 	"moderation/database": {"moderation/problem"},
@@ -45,7 +47,8 @@ var arrows = map[string][]string{
 	"moderation/twitch":   {},
 	"moderation/queue":    {"moderation/auditlog", "moderation/database", "moderation/identity", "moderation/problem"},
 	"moderation/appeals":  {"moderation/auditlog", "moderation/database", "moderation/identity", "moderation/problem", "moderation/queue"},
-	"moderation/httpapi":  {"moderation/…", "internal/featureflag/…"},
+	"moderation":          {"moderation/…", "internal/featureflag/…", "internal/featureflag"},
+	"moderation/httpapi":  {"internal/featureflag", "moderation/…", "internal/featureflag/…"},
 
 	"moderation/twitch/twitchtest": {},
 

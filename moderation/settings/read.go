@@ -57,8 +57,9 @@ func (r *reader) wrong(name, what string, args ...any) {
 }
 
 func (r *reader) serving(s *Settings) {
-	s.Addr = r.address("MODERATION_ADDR", "127.0.0.1:8080")
+	s.Addr = r.address("MODERATION_ADDR", DefaultAddr)
 	s.MetricsAddr = r.address("METRICS_ADDR", "")
+	s.ShutdownDelay = r.duration("SHUTDOWN_DELAY", time.Second)
 	s.Shutdown = r.duration("SHUTDOWN_TIMEOUT", 20*time.Second)
 	s.TrustedProxies = r.prefixes("TRUSTED_PROXIES")
 	s.JWTSecret = r.secret("JWT_SECRET")

@@ -12,7 +12,8 @@ type Settings struct {
 	Addr           string         // MODERATION_ADDR: where the API listens; default 127.0.0.1:8080
 	MetricsAddr    string         // METRICS_ADDR: where /metrics listens; "" = with the API
 	TrustedProxies []netip.Prefix // TRUSTED_PROXIES: whose X-Forwarded-For is believed
-	Shutdown       time.Duration  // SHUTDOWN_TIMEOUT: how long requests may go on after a signal; default 20 s
+	ShutdownDelay  time.Duration  // SHUTDOWN_DELAY: how long /ready says "stopping" before connections are refused; default 1 s
+	Shutdown       time.Duration  // SHUTDOWN_TIMEOUT: how long requests may go on after that; default 20 s
 
 	Database database.Config // DATABASE_URL, or DB_HOST, DB_PORT, DB_USER, DB_PASSWORD, DB_NAME, DB_SSLMODE; DB_MAX_CONNS, DB_QUEUE, DB_TIMEOUT
 
@@ -32,6 +33,9 @@ type Settings struct {
 	FeatureStore string // FEATURE_STORE: env, envfile or postgres; default env
 	FeatureFile  string // FEATURE_FILE: for envfile
 }
+
+// DefaultAddr is where the API listens unless it is told otherwise.
+const DefaultAddr = "127.0.0.1:8080"
 
 // The stores of flags.
 const (
