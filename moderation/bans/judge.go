@@ -53,3 +53,11 @@ func (s *Service) judge(ctx context.Context, session tokens.Session, o Operation
 		return failed.WithDetail("Twitch refused it: %s", said.Kind)
 	}
 }
+
+// untouched reports whether Twitch was away and has certainly done nothing: such an
+// operation is not one of the user's ten. Nobody is locked out for an hour because
+// Twitch was down for a minute; the circuit breaker keeps the tries few.
+func untouched(err error) bool {
+	var said *twitch.Error
+	return errors.As(err, &said) && (said.Kind == twitch.CircuitOpen || said.Kind == twitch.Unreachable || said.Kind == twitch.Upstream)
+}

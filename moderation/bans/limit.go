@@ -2,6 +2,7 @@ package bans
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/google/uuid"
@@ -45,4 +46,17 @@ func take(ctx context.Context, tx pgx.Tx, user uuid.UUID) error {
 	}
 	_, err = tx.Exec(ctx, `INSERT INTO moderation_api.ban_operations (user_id, at) VALUES ($1, clock_timestamp())`, user)
 	return err
+}
+
+// giveBack returns the operation that the user took last. That it cannot be returned
+// costs the user one, and nobody else anything.
+func (s *Service) giveBack(ctx context.Context, user uuid.UUID) {
+	err := s.Pool.Write(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `DELETE FROM moderation_api.ban_operations WHERE ctid = (
+			SELECT ctid FROM moderation_api.ban_operations WHERE user_id = $1 ORDER BY at DESC LIMIT 1 FOR UPDATE)`, user)
+		return err
+	})
+	if err != nil {
+		s.Log.WarnContext(ctx, "a ban operation could not be given back", slog.String("user_id", user.String()), slog.Any("error", err))
+	}
 }

@@ -93,6 +93,9 @@ func (s *Service) do(ctx context.Context, by identity.User, from auditlog.Origin
 	ctx, cancel := s.detached(ctx)
 	defer cancel()
 	result, err := s.call(ctx, session, o)
+	if untouched(err) {
+		s.giveBack(ctx, by.ID)
+	}
 	err = s.judge(ctx, session, o, err)
 	entry.Outcome, entry.Code = auditlog.OutcomeOf(err)
 	entry.Details = map[string]any{"attempts": result.Attempts}
