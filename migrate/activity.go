@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/clipper/clipperops/internal/ops"
 	"github.com/clipper/clipperops/internal/pg"
 )
 
@@ -23,6 +24,7 @@ type activity struct {
 	// phase, done and total are those of an index build.
 	phase       string
 	done, total int64
+	unit        ops.Unit
 
 	blockers []pg.Holder
 }
@@ -32,7 +34,8 @@ type activity struct {
 const activitySQL = `
 SELECT coalesce(a.wait_event_type, ''), coalesce(a.wait_event, ''), coalesce(p.phase, ''),
        CASE WHEN p.tuples_total > 0 THEN p.tuples_done WHEN p.blocks_total > 0 THEN p.blocks_done ELSE coalesce(p.lockers_done, 0) END,
-       CASE WHEN p.tuples_total > 0 THEN p.tuples_total WHEN p.blocks_total > 0 THEN p.blocks_total ELSE coalesce(p.lockers_total, 0) END
+       CASE WHEN p.tuples_total > 0 THEN p.tuples_total WHEN p.blocks_total > 0 THEN p.blocks_total ELSE coalesce(p.lockers_total, 0) END,
+       CASE WHEN p.tuples_total > 0 THEN 'rows' WHEN p.blocks_total > 0 THEN 'blocks' ELSE '' END
   FROM pg_catalog.pg_stat_activity a
   LEFT JOIN pg_catalog.pg_stat_progress_create_index p ON p.pid = a.pid
  WHERE a.pid = $1::int`
@@ -51,7 +54,7 @@ SELECT coalesce(string_agg(DISTINCT coalesce(n.nspname || '.' || c.relname,
 func askActivity(ctx context.Context, conn *pgx.Conn, pid uint32) (activity, error) {
 	var now activity
 	var kind, event string
-	err := conn.QueryRow(ctx, activitySQL, int32(pid)).Scan(&kind, &event, &now.phase, &now.done, &now.total)
+	err := conn.QueryRow(ctx, activitySQL, int32(pid)).Scan(&kind, &event, &now.phase, &now.done, &now.total, &now.unit)
 	if err != nil {
 		return now, err
 	}

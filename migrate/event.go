@@ -3,6 +3,7 @@ package migrate
 import (
 	"time"
 
+	"github.com/clipper/clipperops/internal/ops"
 	"github.com/clipper/clipperops/internal/pg"
 )
 
@@ -55,6 +56,10 @@ type Event struct {
 	// zero when it does not say how much there is.
 	Phase       string
 	Done, Total int64
+	// Unit is what they count; "" for the sessions it waits for.
+	Unit ops.Unit
+	// Wait is what a running statement waits for, e.g. "IO DataFileRead"; mostly "".
+	Wait string
 	// Text says it in a sentence without a period.
 	Text string
 }

@@ -70,6 +70,7 @@ func (o *observer) tell(job *observed, now activity) {
 	}
 	job.told, job.phase = time.Now(), now.phase
 	event.Kind, event.Phase, event.Done, event.Total = Running, now.phase, now.done, now.total
+	event.Unit, event.Wait = now.unit, now.wait
 	event.Expected, event.Left = job.expected, job.left()
 	event.Text = now.describe(job)
 	o.e.emit(event)

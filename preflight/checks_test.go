@@ -14,7 +14,7 @@ import (
 func TestTheCatalogueIsStable(t *testing.T) {
 	t.Parallel()
 	want := []string{
-		"environment env.config F", "environment env.tools F",
+		"environment env.config F", "environment env.tools F", "environment env.rehearsal F",
 		"files files.complete F", "files files.late F", "files files.transaction F",
 		"database db.connect F", "database db.version F", "database db.primary F", "database db.pooler F",
 		"database db.visibility W", "database db.privileges F", "database db.replication F", "database db.disk.local F",
@@ -38,7 +38,7 @@ func TestAHealthyDatabaseBeforeTheReleasePassesEverything(t *testing.T) {
 	t.Parallel()
 	in := situation(t, pgtest.New(t, pgtest.WithClipper()))
 	in.BackupDir = t.TempDir()
-	skipped := []string{"env.config", "env.tools", "files.late"} // nothing was given to them
+	skipped := []string{"env.config", "env.tools", "env.rehearsal", "files.late"} // nothing was given to them
 	for _, c := range preflight.Checks(in) {
 		r := c.Evaluate(t.Context())
 		want := ops.StatusPass

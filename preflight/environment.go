@@ -18,6 +18,10 @@ func environmentEntries() []entry {
 			id: "env.tools", group: groupEnvironment, fatal: true, offline: true,
 			title: "pg_dump and psql are there and fit the server", run: checkTools,
 		},
+		{
+			id: "env.rehearsal", group: groupEnvironment, fatal: true,
+			title: "the place chosen for the rehearsal can hold a clone", run: checkRehearsal,
+		},
 	}
 }
 
@@ -59,6 +63,22 @@ func checkTools(_ context.Context, i *inspection) ops.Result {
 	default:
 		return judgeTools(i)
 	}
+}
+
+// checkRehearsal asks the place for what a clone needs of it; none is made.
+func checkRehearsal(ctx context.Context, i *inspection) ops.Result {
+	switch {
+	case i.NoRehearsal != "":
+		return ops.Skip(i.NoRehearsal)
+	case i.CanRehearse == nil:
+		return ops.Skip("not asked")
+	case i.ProgramsErr != nil:
+		return ops.Skip("the programs that make a clone are missing (env.tools)")
+	}
+	if err := i.CanRehearse(ctx); err != nil {
+		return fromFailure(err)
+	}
+	return ops.Pass("the place chosen for the rehearsal can hold a clone")
 }
 
 func judgeTools(i *inspection) ops.Result {

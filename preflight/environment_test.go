@@ -1,12 +1,14 @@
 package preflight_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 
 	"github.com/clipper/clipperops/internal/config"
 	"github.com/clipper/clipperops/internal/ops"
 	"github.com/clipper/clipperops/internal/pg"
+	"github.com/clipper/clipperops/internal/pgtest"
 	"github.com/clipper/clipperops/preflight"
 )
 
@@ -71,4 +73,23 @@ func TestAnErrorThatIsNoFailureStillHasAFix(t *testing.T) {
 	if r.Status != ops.StatusFail || r.Summary != "something broke" || r.Fix == "" {
 		t.Errorf("%+v", r)
 	}
+}
+
+// TestEnvRehearsal: what the place lacks is known before anything is begun.
+func TestEnvRehearsal(t *testing.T) {
+	t.Parallel()
+	in := situation(t, pgtest.New(t))
+	in.CanRehearse = func(context.Context) error {
+		return &ops.Failure{What: "the server cannot hold a clone", Detail: []string{"role clipper is missing"}, Next: []string{"--rehearse-on local"}}
+	}
+	r := expect(t, in, "env.rehearsal", ops.StatusFail, "cannot hold a clone")
+	shows(t, r, "role clipper is missing")
+	advises(t, r, "--rehearse-on local")
+	in.CanRehearse = func(context.Context) error { return nil }
+	expect(t, in, "env.rehearsal", ops.StatusPass, "can hold a clone")
+	in.NoRehearsal = "the rehearsal is off"
+	expect(t, in, "env.rehearsal", ops.StatusSkip, "the rehearsal is off")
+	in.NoRehearsal, in.ProgramsErr = "", errors.New("no psql")
+	expect(t, in, "env.rehearsal", ops.StatusSkip, "env.tools")
+	expect(t, preflight.Input{}, "env.rehearsal", ops.StatusSkip, "no connection")
 }

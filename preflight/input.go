@@ -1,6 +1,7 @@
 package preflight
 
 import (
+	"context"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -63,6 +64,10 @@ type Input struct {
 	// the way; zero: none is ended.
 	AllowIrreversible bool
 	CancelIdle        time.Duration
+	// CanRehearse says whether the place that was chosen for the rehearsal can hold a clone:
+	// nil, or what is missing. Where it is nil itself NoRehearsal says why.
+	CanRehearse func(context.Context) error
+	NoRehearsal string
 	// BackupWaived is the reason why no backup will be taken, "" when one will.
 	BackupWaived string
 

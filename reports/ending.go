@@ -131,7 +131,7 @@ func (l Layout) Files(run *ops.Run) []string {
 	var lines []string
 	for _, f := range append(files, reports...) {
 		label, path, _ := strings.Cut(f.text, ": ")
-		lines = append(lines, l.block([]span{{RoleFaint, l.Spell(label) + ":"}, {RolePlain, " "}}, 2, RolePlain, []word{{"", l.Spell(path)}}, span{})...)
+		lines = append(lines, l.block([]span{{RoleFaint, l.Spell(label) + ":"}, {RolePlain, " "}}, 2, RolePlain, []word{{"", l.Spell(path), false}}, span{})...)
 	}
 	if len(lines) > 0 && run.ID != "" {
 		lines = append([]string{l.paint(RoleFaint, "run: ") + l.Spell(run.ID)}, lines...)

@@ -252,3 +252,37 @@ func TestTheConclusionHasOneMark(t *testing.T) {
 		}
 	}
 }
+
+// TestSQLIsNeverBroken guards against a safe form that cannot be copied: in a fix, in
+// evidence and in a fact each statement stands on a line, by itself where it does not fit.
+func TestSQLIsNeverBroken(t *testing.T) {
+	t.Parallel()
+	add := "ALTER TABLE clip_submissions ADD CONSTRAINT submissions_state CHECK (state IN ('new; or old', 'done')) NOT VALID;"
+	index := "CREATE INDEX CONCURRENTLY idx_submissions_creator ON clip_submissions USING btree (creator_id, created_at) INCLUDE (state);"
+	text := "safe form: " + add + " then " + index + " in a file of its own, which has no other statement"
+	r := ops.Warn("it blocks writes", text, ops.Fact{Value: text}, ops.Fact{Name: text}, ops.Fact{Name: "instead", Value: text})
+	for _, width := range []int{40, 80} {
+		lines := Layout{Width: width}.result(nil, 0, r, "", belowInset)
+		for _, want := range []string{add, index} {
+			found := 0
+			for _, line := range lines {
+				if strings.TrimSpace(line) == want {
+					found++
+				}
+			}
+			if found != 4 {
+				t.Errorf("at %d columns %q stands by itself %d times instead of 4:\n%s", width, want, found, strings.Join(lines, "\n"))
+			}
+		}
+	}
+}
+
+// TestShortSQLStaysInItsLine guards against lines broken for nothing.
+func TestShortSQLStaysInItsLine(t *testing.T) {
+	t.Parallel()
+	fix := "SELECT pg_terminate_backend(8123);   then run preflight again"
+	lines := Layout{Width: 80}.result(nil, 0, ops.Warn("open for 47 min", fix), "", belowInset)
+	if len(lines) != 2 || strings.TrimSpace(lines[1]) != "fix: "+fix {
+		t.Errorf("%q", lines)
+	}
+}

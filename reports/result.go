@@ -25,7 +25,7 @@ func (l Layout) result(head []span, indent int, r ops.Result, tail string, evide
 		summary = r.Title
 	}
 	head = append(head, span{roleOf(r.Status), mark}, span{RolePlain, " "})
-	lines := l.block(head, hang, RolePlain, words(l.Spell(summary)), span{RoleFaint, tail})
+	lines := l.block(head, hang, RolePlain, glueSQL(words(l.Spell(summary))), span{RoleFaint, tail})
 	inset := hang + 2
 	if evidence == belowText {
 		inset = hang
@@ -60,7 +60,7 @@ func (l Layout) fact(indent, column int, f ops.Fact) []string {
 	name := l.Spell(f.Name)
 	switch {
 	case f.Value == "":
-		return l.block(margin, indent+2, RolePlain, words(name), span{})
+		return l.block(margin, indent+2, RolePlain, glueSQL(words(name)), span{})
 	case name == "":
 		return l.hanging(margin, indent, indent, l.many(f.Value))
 	}
@@ -81,9 +81,9 @@ func (l Layout) fact(indent, column int, f ops.Fact) []string {
 
 // hanging sets the first line behind head and the others behind an indentation.
 func (l Layout) hanging(head []span, hang, rest int, text []string) []string {
-	lines := l.block(head, hang, RolePlain, words(text[0]), span{})
+	lines := l.block(head, hang, RolePlain, glueSQL(words(text[0])), span{})
 	for _, line := range text[1:] {
-		lines = append(lines, l.block([]span{{RolePlain, strings.Repeat(" ", rest)}}, rest, RolePlain, words(line), span{})...)
+		lines = append(lines, l.block([]span{{RolePlain, strings.Repeat(" ", rest)}}, rest, RolePlain, glueSQL(words(line)), span{})...)
 	}
 	return lines
 }

@@ -10,6 +10,9 @@ import (
 type word struct {
 	gap  string
 	text string
+	// own says that it gets a line of its own where the text takes more than one: SQL,
+	// which is copied whole.
+	own bool
 }
 
 // words splits text at its spaces.
@@ -25,7 +28,7 @@ func words(text string) []word {
 		if end < 0 {
 			end = len(rest)
 		}
-		out = append(out, word{gap, rest[:end]})
+		out = append(out, word{gap: gap, text: rest[:end]})
 		text = rest[end:]
 	}
 }
@@ -50,7 +53,10 @@ func glue(in []word) []word {
 	var out []word
 	for i := 0; i < len(in); i++ {
 		w := in[i]
+		end := endOfSQL(in, i)
 		switch {
+		case end > i:
+			w, i = joined(in[i:end+1]), end
 		case strings.HasPrefix(w.text, "`") && !strings.Contains(w.text[1:], "`"):
 			for i+1 < len(in) && !strings.Contains(in[i].text[min(1, len(in[i].text)):], "`") {
 				i++
@@ -67,6 +73,46 @@ func glue(in []word) []word {
 	return out
 }
 
+// glueSQL keeps each statement of SQL that ends in a semicolon in one word, and leaves
+// the rest as it is.
+func glueSQL(in []word) []word {
+	var out []word
+	for i := 0; i < len(in); i++ {
+		w := in[i]
+		if end := endOfSQL(in, i); end > i {
+			w, i = joined(in[i:end+1]), end
+		}
+		out = append(out, w)
+	}
+	return out
+}
+
+// endOfSQL is where the statement that starts at the word ends: at a semicolon outside
+// of quotes; -1 when none starts there.
+func endOfSQL(in []word, start int) int {
+	if !slices.Contains(statements, in[start].text) {
+		return -1
+	}
+	var single, double int
+	for i := start; i < len(in); i++ {
+		single += strings.Count(in[i].text, "'")
+		double += strings.Count(in[i].text, `"`)
+		if strings.HasSuffix(in[i].text, ";") && single%2 == 0 && double%2 == 0 {
+			return i
+		}
+	}
+	return -1
+}
+
+// joined is one word of several.
+func joined(in []word) word {
+	w := word{gap: in[0].gap, text: in[0].text, own: true}
+	for _, next := range in[1:] {
+		w.text += next.gap + next.text
+	}
+	return w
+}
+
 func startsCommand(w string) bool {
 	return slices.Contains(programs, w) || slices.Contains(statements, w)
 }
@@ -81,8 +127,15 @@ func endsCommand(w, next word) bool {
 func wrap(in []word, first, rest int) []string {
 	var lines []string
 	line, room := "", first
+	whole := 0
+	for _, w := range in {
+		whole += columns(w.gap + w.text)
+	}
 	for i, w := range in {
 		switch {
+		case i > 0 && whole > first && (w.own || in[i-1].own):
+			lines = append(lines, line)
+			line, room = w.text, rest
 		case i == 0 && columns(w.gap+w.text) > first && columns(w.text) <= rest && first < rest:
 			lines = append(lines, "") // it fits below, not behind what stands before it
 			line, room = w.text, rest

@@ -73,14 +73,7 @@ func showApplying(s *ops.Step, e migrate.Event) {
 		r.Took = max(e.Took, time.Nanosecond)
 		s.Record(r)
 	case migrate.Running:
-		p := ops.Progress{Label: e.File.ID(), Done: e.Done, Total: e.Total, Detail: e.Phase}
-		switch {
-		case p.Detail == "":
-			p.Detail = running(e)
-		case e.Left > 0:
-			p.Detail += ", about " + reports.Duration(e.Left) + " left"
-		}
-		s.Progress(p)
+		s.Progress(running(e))
 	case migrate.FileStarted:
 		s.Progress(ops.Progress{Label: e.File.ID(), Done: int64(e.Index), Total: int64(e.Of), Unit: ops.UnitFiles, Detail: e.File.Name})
 	case migrate.Waiting, migrate.Retrying, migrate.Ended, migrate.Note, migrate.StatementDone:
@@ -88,8 +81,24 @@ func showApplying(s *ops.Step, e migrate.Event) {
 	}
 }
 
-// running is what a file does, without its number: the label has it.
-func running(e migrate.Event) string { return strings.TrimPrefix(e.Text, e.File.ID()+" ") }
+// running is how far a long statement is: what the server says of its phase, and what
+// the rehearsal expects of its time.
+func running(e migrate.Event) ops.Progress {
+	p := ops.Progress{Label: e.File.ID(), Done: e.Done, Total: e.Total, Unit: e.Unit, Took: e.Took, Left: e.Left}
+	switch {
+	case e.Phase != "":
+		p.Detail = strings.TrimPrefix(e.Phase, "building index: ")
+	case e.Wait != "":
+		p.Detail = "waits for " + e.Wait
+	}
+	if n := len(e.File.Statements); e.Statement >= 0 && n > 1 {
+		p.Detail = strings.TrimSuffix(fmt.Sprintf("%d of %d: %s", e.Statement+1, n, p.Detail), ": ")
+	}
+	if e.Expected > 0 && e.Left == 0 {
+		p.Detail = strings.TrimPrefix(p.Detail+", "+reports.Duration(e.Expected)+" were expected", ", ")
+	}
+	return p
+}
 
 // recordNotes keeps in the report what the engine wants to be known.
 func recordNotes(s *ops.Step, applied *migrate.Applied) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"al.essio.dev/pkg/shellescape"
 
@@ -77,6 +78,7 @@ func (f *flow) dump(ctx context.Context) (ref backup.Ref, err error) {
 		if err != nil {
 			return nothingChanged(err)
 		}
+		began := time.Now()
 		ref, err = backup.Create(ctx, backup.Options{
 			Target:      f.Config.Target,
 			Dir:         f.Config.BackupDir,
@@ -91,6 +93,7 @@ func (f *flow) dump(ctx context.Context) (ref backup.Ref, err error) {
 		if err != nil {
 			return nothingChanged(err)
 		}
+		f.dumpTook = time.Since(began)
 		f.run.Attach(ref.Artifact())
 		s.Record(finding("backup", backupResult(ref)))
 		return nil

@@ -34,6 +34,8 @@ type flow struct {
 	// touched says that a change of the database began: only then does a failure
 	// need to look what became of it.
 	touched bool
+	// dumpTook is how long this run's backup took, zero while there is none.
+	dumpTook time.Duration
 }
 
 // conduct runs body as one command: it begins the run, closes whatever body

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/clipper/clipperops/internal/config"
 	"github.com/clipper/clipperops/internal/ops"
 	"github.com/clipper/clipperops/internal/pg"
 	"github.com/clipper/clipperops/migrate"
@@ -40,6 +41,7 @@ func Preflight(ctx context.Context, s *Session, o PreflightOptions) *ops.Run {
 func (f *flow) preflightInput(ctx context.Context) preflight.Input {
 	v, err := f.look(ctx)
 	in := f.inputOf(ctx, v)
+	in.NoRehearsal = "there is no plan to rehearse"
 	if v.source == nil {
 		in.SourceErr = err
 		return in
@@ -54,6 +56,18 @@ func (f *flow) preflightInput(ctx context.Context) preflight.Input {
 		return in
 	}
 	in.Plan = f.planOf(plan)
+	switch {
+	case f.Config.Rehearsal.Mode == config.RehearseOff:
+		in.NoRehearsal = "the rehearsal is off"
+		return in
+	case len(plan.Files) == 0:
+		in.NoRehearsal = "there is nothing to rehearse"
+		return in
+	}
+	in.NoRehearsal = ""
+	in.CanRehearse = func(ctx context.Context) error {
+		return f.canHold(ctx, journey{plan: plan, state: v.state})
+	}
 	return in
 }
 
@@ -61,6 +75,7 @@ func (f *flow) preflightInput(ctx context.Context) preflight.Input {
 func (f *flow) preflight(ctx context.Context, v survey, plan *migrate.Plan, o MigrateOptions, backupWaived string) error {
 	in := f.inputOf(ctx, v)
 	in.Plan = f.planOf(plan)
+	in.NoRehearsal = "asked right before the backup"
 	in.BackupWaived, in.AllowIrreversible, in.CancelIdle = backupWaived, o.Rehearse.AllowIrreversible, o.Locks.CancelIdle
 	err := f.step(ctx, "preflight", func(ctx context.Context, s *ops.Step) error {
 		return f.check(ctx, s, preflight.Checks(in))

@@ -3,6 +3,7 @@ package runbook
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/clipper/clipperops/backup"
 	"github.com/clipper/clipperops/internal/config"
@@ -149,7 +150,7 @@ func (f *flow) cloneRequest(s *ops.Step, j journey, found *[]ops.Result) pg.Clon
 	}
 	r.Fill = func(ctx context.Context, into config.Target, programs pg.Programs) error {
 		restored, err := backup.Load(ctx, backup.LoadOptions{
-			File: j.saved.Path, Into: into, Programs: programs, Application: f.application("rehearse"), Progress: s.Progress,
+			File: j.saved.Path, Into: into, Programs: programs, Application: f.application("rehearse"), Progress: expecting(f.dumpTook, time.Now, s.Progress),
 		})
 		if err != nil {
 			return err
@@ -161,6 +162,16 @@ func (f *flow) cloneRequest(s *ops.Step, j journey, found *[]ops.Result) pg.Clon
 	return r
 }
 
+// expecting adds to a progress what is left of a time: reading a backup back is taken to
+// need at least what writing it took.
+func expecting(took time.Duration, now func() time.Time, tell func(ops.Progress)) func(ops.Progress) {
+	began := now()
+	return func(p ops.Progress) {
+		p.Left = max(took-now().Sub(began), 0)
+		tell(p)
+	}
+}
+
 // showRehearsing says how far the rehearsal is. What is said of locks while the
 // change itself is made would only confuse here.
 func showRehearsing(s *ops.Step, e migrate.Event) {
@@ -168,6 +179,6 @@ func showRehearsing(s *ops.Step, e migrate.Event) {
 	case migrate.FileStarted:
 		s.Progress(ops.Progress{Label: e.File.ID() + " " + string(e.File.Direction), Done: int64(e.Index), Total: int64(e.Of), Unit: ops.UnitFiles, Detail: "on the clone"})
 	case migrate.Running:
-		s.Progress(ops.Progress{Label: e.File.ID(), Done: e.Done, Total: e.Total, Detail: running(e)})
+		s.Progress(running(e))
 	}
 }

@@ -284,3 +284,39 @@ func TestAFailureOutsideARunGoesToErr(t *testing.T) {
 		t.Errorf("Err got %q, Out %q", errs.String(), out.String())
 	}
 }
+
+// TestALongStatementFitsItsLine guards against a live line that is cut at 80 columns, says
+// the time twice, or loses what is left once the server counts blocks.
+func TestALongStatementFitsItsLine(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 2, 13, 3, 15, 0, 0, time.UTC)
+	m := &moving{started: start}
+	m.update(ops.Progress{Label: "000049", Done: 3, Total: 5, Unit: ops.UnitFiles, Detail: "add_moderation_queue_system"}, start)
+	p := ops.Progress{
+		Label: "000049", Total: 5_000_000, Unit: ops.UnitBlocks, Detail: "2 of 3: scanning table",
+		Took: 62 * time.Second, Left: 40 * time.Second,
+	}
+	p.Done = 1_200_000
+	m.update(p, start.Add(time.Second))
+	for width, want := range map[int]string{
+		100: "apply     000049  2 of 3: scanning table  24 %  1 min 02 s  about 40 s left",
+		80:  "apply     000049  2 of 3: scanning table  24 %  1 min 02 s  about 40 s left",
+		60:  "apply     000049  24 %  1 min 02 s  about 40 s left",
+		40:  "apply     000049  about 40 s left",
+	} {
+		if got := m.line("apply", width, start.Add(time.Second), reports.Layout{}); got != want {
+			t.Errorf("at %d columns: %q, want %q", width, got, want)
+		}
+	}
+	p.Detail = ""
+	want := "apply     000049  1,200,000 of 5,000,000 blocks  24 %  1 min 02 s  about 40 s left"
+	m.update(p, start.Add(time.Second))
+	if got := m.line("apply", 100, start.Add(time.Second), reports.Layout{}); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	p.Done, p.Took, p.Left = 1_250_000, 72*time.Second, 30*time.Second // 3,750,000 to go, 5,000 a second
+	m.update(p, start.Add(11*time.Second))
+	if got := m.line("apply", 80, start.Add(11*time.Second), reports.Layout{}); !strings.HasSuffix(got, "  about 12 min 30 s left") {
+		t.Errorf("what the server's pace says is not seen: %q", got)
+	}
+}

@@ -33,6 +33,9 @@ func (m *moving) update(p ops.Progress, at time.Time) {
 	if p.Done < m.last.Done {
 		m.samples, m.started = nil, at // it began anew
 	}
+	if p.Unit != m.last.Unit {
+		m.samples = nil // the pace was of something else
+	}
 	m.last = p
 	m.samples = append(m.samples, sample{at, p.Done})
 	for len(m.samples) > 2 && at.Sub(m.samples[1].at) >= paceWindow {
@@ -71,6 +74,9 @@ func (m *moving) fields(step string, now time.Time, l reports.Layout) []field {
 		out = append(out, field{text: l.Spell(p.Label), rank: 1})
 	}
 	amount, perSecond := amounts(p, m.rate())
+	if p.Took > 0 {
+		return append(out, m.timed(amount, now, l)...)
+	}
 	if amount != "" {
 		out = append(out, field{text: amount, rank: 2})
 	}
@@ -82,14 +88,56 @@ func (m *moving) fields(step string, now time.Time, l reports.Layout) []field {
 	if perSecond != "" {
 		out = append(out, field{text: perSecond, rank: 6})
 	}
-	if rate := m.rate(); rate > 0 && p.Total > p.Done {
-		left := time.Duration(float64(p.Total-p.Done) / rate * float64(time.Second))
-		out = append(out, field{text: whole(max(left.Round(time.Second), time.Second)) + " left", rank: 5})
+	if left := m.left(now); left != "" {
+		out = append(out, field{text: left, rank: 5})
 	}
 	if p.Detail != "" {
 		out = append(out, field{text: l.Spell(p.Detail), rank: 3, cut: amount == ""})
 	}
 	return out
+}
+
+// timed are the fields of what runs for so long, such as a statement: what the server
+// counts is of one phase of it, and says less than the time it takes.
+func (m *moving) timed(amount string, now time.Time, l reports.Layout) []field {
+	p := m.last
+	var out []field
+	if p.Detail != "" {
+		out = append(out, field{text: l.Spell(p.Detail), rank: 5})
+	}
+	if amount != "" {
+		out = append(out, field{text: amount, rank: 6})
+	}
+	if p.Total > 0 {
+		out = append(out, field{text: reports.Count(min(100, p.Done*100/p.Total)) + " %", rank: 4})
+	}
+	out = append(out, field{text: whole(p.Took + m.since(now)), rank: 3})
+	if left := m.left(now); left != "" {
+		out = append(out, field{text: left, rank: 2})
+	}
+	return out
+}
+
+// since is how long ago the last progress was.
+func (m *moving) since(now time.Time) time.Duration {
+	return max(now.Sub(m.samples[len(m.samples)-1].at), 0)
+}
+
+// left is how long it will take yet, "" when nobody knows: what was expected, but not
+// less than what its pace says of the part it is in.
+func (m *moving) left(now time.Time) string {
+	expected, pace := max(m.last.Left-m.since(now), 0), time.Duration(0)
+	if rate := m.rate(); rate > 0 && m.last.Total > m.last.Done {
+		pace = time.Duration(float64(m.last.Total-m.last.Done) / rate * float64(time.Second))
+		pace = max(pace.Round(time.Second), time.Second)
+	}
+	switch {
+	case m.last.Left > 0 && max(expected, pace) > 0:
+		return "about " + whole(max(expected.Round(time.Second), pace, time.Second)) + " left"
+	case pace > 0:
+		return whole(pace) + " left"
+	}
+	return ""
 }
 
 // whole renders a duration that is an estimate or still grows: no tenths.

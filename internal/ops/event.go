@@ -24,6 +24,8 @@ const (
 	UnitBytes Unit = "bytes"
 	UnitRows  Unit = "rows"
 	UnitFiles Unit = "files"
+	// UnitBlocks are the server's pages of 8 kB.
+	UnitBlocks Unit = "blocks"
 )
 
 // Progress is how far something has come.
@@ -36,6 +38,11 @@ type Progress struct {
 	Unit  Unit
 	// Detail is what the server or program says it is doing, e.g. "building index, 40 %".
 	Detail string
+	// Took is how long it has run, where that is not since the first Progress of it.
+	Took time.Duration
+	// Left is how long it is expected to take yet, where that is known from elsewhere
+	// than from its pace; zero when it is not.
+	Left time.Duration
 }
 
 // Event is one thing that happened in a Run. Fields beyond Kind, Time and Run
