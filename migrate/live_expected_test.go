@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clipper/clipperops/internal/ops"
 	"github.com/clipper/clipperops/internal/pgtest"
 	"github.com/clipper/clipperops/migrate"
 )
@@ -62,5 +63,26 @@ func TestAStatementThatRunsByItselfHasItsOwnExpectation(t *testing.T) {
 	if e := told[0]; e.Statement != 1 || e.Expected != 30*time.Second || !strings.Contains(e.Text, "statement 2 of 2 runs for about ") ||
 		!strings.Contains(e.Text, " of about 30 s: ") {
 		t.Errorf("%+v", e)
+	}
+}
+
+// TestTheServersCountsHaveTheirUnit guards against "1,200 of 5,000" of nobody knows what,
+// and against an estimate that goes once the server counts.
+func TestTheServersCountsHaveTheirUnit(t *testing.T) {
+	t.Parallel()
+	told := running(t, "CREATE INDEX users_id ON users (slowly(id)) WHERE slowly(id) > 0;",
+		migrate.Expected{Version: 1, Statement: -1, Took: 30 * time.Second})
+	counted := 0
+	for _, e := range told {
+		if e.Total == 0 {
+			continue
+		}
+		counted++
+		if e.Unit != ops.UnitBlocks && e.Unit != ops.UnitRows || e.Left == 0 {
+			t.Errorf("%+v", e)
+		}
+	}
+	if counted == 0 {
+		t.Errorf("nothing was counted: %+v", told)
 	}
 }

@@ -31,7 +31,7 @@ type carrier struct {
 // change goes without.
 var carriers = []carrier{
 	{flag: "rehearse", to: []string{"migrate", "migrate rehearse", "rollback"}},
-	{flag: "rehearse-on", to: []string{"migrate", "migrate rehearse", "migrate repair", "rollback", "scratch list", "scratch prune", "schema diff", "schema snapshot"}},
+	{flag: "rehearse-on", to: []string{"migrate", "migrate rehearse", "migrate repair", "preflight", "rollback", "scratch list", "scratch prune", "schema diff", "schema snapshot"}},
 	{flag: "reason", to: []string{"migrate", "rollback"}, waives: true},
 	{flag: "allow-irreversible", to: []string{"migrate", "migrate rehearse", "preflight"}, waives: true},
 	{flag: "allow-foreign", to: []string{"rollback"}, waives: true},

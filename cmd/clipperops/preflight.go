@@ -19,7 +19,7 @@ of the database and what is going on in it. Changes nothing and blocks nobody.`,
 			"clipperops preflight --env production --report preflight-prod.html",
 			"clipperops preflight --output json | jq .outcome",
 		},
-		flags:   []cli.Flag{allowIrreversibleFlag()},
+		flags:   []cli.Flag{allowIrreversibleFlag(), rehearseOnFlag()},
 		reports: true,
 		codes:   []ops.ExitCode{ops.ExitUsage, ops.ExitChecks, ops.ExitInterrupted},
 		action: func(i *invocation) error {

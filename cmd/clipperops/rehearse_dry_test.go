@@ -63,6 +63,8 @@ func TestARoleThatMayNotCreateDatabases(t *testing.T) {
 	wantResult(t, d, "rehearse", "rehearse", ops.StatusWarn, "not rehearsed", "may not create databases", "CREATEDB")
 	d = p.wantsDocument(ops.ExitChecks, "preflight")
 	wantResult(t, d, "environment", "env.rehearsal", ops.StatusFail, "may not create databases", "CREATEDB", "--rehearse-on local")
+	d = p.wantsDocument(ops.ExitDone, "preflight --rehearse-on local")
+	wantResult(t, d, "environment", "env.rehearsal", ops.StatusPass)
 	before := p.schema()
 	for _, args := range []string{"migrate", "migrate rehearse"} {
 		wantRefused(t, p.wantsDocument(ops.ExitRefused, args), "may not create databases", "CREATEDB", "--rehearse-on local")
