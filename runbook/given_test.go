@@ -20,7 +20,7 @@ func TestTheNextCommandWorksLikeThisOne(t *testing.T) {
 		{"migrate", "rehearse-on=local", "schema diff a.json db", "--rehearse-on local"},
 		{"migrate", "rehearse-on=local", "migrate status", ""},
 		{"migrate", "rehearse-on=local", "validate", ""},
-		{"migrate", "rehearse-on=local", "preflight", ""},
+		{"migrate", "rehearse-on=local", "preflight", "--rehearse-on local"},
 		{"migrate", "rehearse=data", "migrate", "--rehearse data"},
 		{"migrate", "rehearse=data", "rollback --target 10", "--rehearse data"},
 		{"migrate", "rehearse=schema", "migrate rehearse --rehearse data", ""},
