@@ -52,10 +52,12 @@ var arrows = map[string][]string{
 
 	"moderation/twitch/twitchtest": {},
 
-	"internal/featureflag":          {},
-	"internal/featureflag/env":      {"internal/featureflag"},
-	"internal/featureflag/envfile":  {"internal/featureflag"},
-	"internal/featureflag/postgres": {"internal/featureflag"},
+	"internal/featureflag":                 {},
+	"internal/featureflag/env":             {"internal/featureflag"},
+	"internal/featureflag/envfile":         {"internal/featureflag"},
+	"internal/featureflag/postgres":        {"internal/featureflag"},
+	"internal/featureflag/featureflagtest": {"internal/featureflag"},
+	"internal/featureflag/flagbench":       {"internal/featureflag", "internal/featureflag/envfile", "internal/featureflag/postgres"},
 
 	"internal/ops":           {},
 	"internal/sqlscan":       {},
