@@ -83,7 +83,10 @@ func (c Config) Connection(name string) (*pgx.ConnConfig, error) {
 	connection := p.ConnConfig.Copy()
 	connection.ConnectTimeout = 5 * time.Second
 	connection.RuntimeParams["application_name"] = name
-	connection.BuildContextWatcherHandler = nil
+	// A wait for a notification is cut short by time, and the connection lives on.
+	connection.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.DeadlineContextWatcherHandler{Conn: conn.Conn()}
+	}
 	return connection, nil
 }
 
