@@ -2,6 +2,8 @@
 
 GO        ?= go
 BIN       := bin/clipperops
+API       := bin/moderation-api
+IMAGE     ?= clipper/moderation-api:dev
 VERSION   := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS   := -s -w -X main.build=$(VERSION)
 
@@ -17,7 +19,7 @@ FUZZTIME  ?= 20s
 TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench fuzz docs build postgres clean
+.PHONY: image secrets help demo test lint bench fuzz docs build postgres clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,8 +50,23 @@ fuzz: ## run every fuzz target for FUZZTIME (default 20s) each
 docs: build ## write the generated pages: docs/checks.md, docs/exit-codes.md
 	@$(BIN) docs docs
 
-build: ## bin/clipperops
+build: ## bin/clipperops and bin/moderation-api
 	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/clipperops
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(API) ./cmd/moderation-api
+
+image: build ## the moderation API as a container image, from nothing: no registry is needed
+	@rm -rf dist/image && mkdir -p dist/image/app dist/image/etc/ssl/certs
+	@cp $(API) dist/image/app/moderation-api && ln -s moderation-api dist/image/app/maintenance
+	@for f in /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem; do \
+		if [ -r $$f ]; then cp $$f dist/image/etc/ssl/certs/ca-certificates.crt; exit 0; fi; done; \
+		echo "no certificates found; install ca-certificates"; exit 1
+	@docker build -q -t $(IMAGE) . && echo "$(IMAGE) is built; deploy/compose.yaml starts it"
+
+secrets: ## deploy/secrets for deploy/compose.yaml, where they are not there yet
+	@mkdir -p -m 700 deploy/secrets # nobody else comes in here; in the containers, who are other users, each file must be readable
+	@umask 022; for s in db_password jwt_secret token_key; do \
+		if [ ! -e deploy/secrets/$$s ]; then head -c 32 /dev/urandom | base64 | tr -d '\n' > deploy/secrets/$$s; fi; done
+	@echo "deploy/secrets holds db_password, jwt_secret and token_key"
 
 postgres: ## install a PostgreSQL server when none can be found
 	@$(GO) run ./internal/sandbox/ensure
