@@ -18,12 +18,13 @@ import (
 // more than once the last is set, which is the one that counts; what is missing is
 // added at the end.
 func edit(content []byte, f featureflag.Flag) ([]byte, error) {
-	before, err := godotenv.UnmarshalBytes(content)
+	body := bytes.TrimPrefix(content, mark)
+	before, err := godotenv.UnmarshalBytes(body)
 	if err != nil {
 		return nil, errors.New("it is not a file of variables: a line is neither NAME=value nor a comment")
 	}
 	values := values(f)
-	out := content
+	out := body
 	var missing []string
 	for _, v := range values {
 		var found bool
@@ -34,7 +35,8 @@ func edit(content []byte, f featureflag.Flag) ([]byte, error) {
 	if len(missing) > 0 {
 		out = add(out, missing)
 	}
-	return out, check(before, out, values)
+	err = check(before, out, values)
+	return append(bytes.Clone(content[:len(content)-len(body)]), out...), err
 }
 
 // variable is a name with what it is to be.

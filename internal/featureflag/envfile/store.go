@@ -91,10 +91,13 @@ func (s *Store) content() (content []byte, changed time.Time, err error) {
 	return content, info.ModTime(), nil
 }
 
+// mark is what editors on Windows begin a file of UTF-8 with; it is no part of a name.
+var mark = []byte("\ufeff")
+
 // parse reads the variables as docker compose's own parser does; of one that is
 // there twice the last counts.
 func parse(path string, content []byte) (featureflag.State, error) {
-	variables, err := godotenv.UnmarshalBytes(content)
+	variables, err := godotenv.UnmarshalBytes(bytes.TrimPrefix(content, mark))
 	if err != nil {
 		return nil, fmt.Errorf("%s is not a file of variables: a line is neither NAME=value nor a comment", path) // the parser's message quotes the line
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -13,8 +12,8 @@ import (
 )
 
 // Watch follows the file. What is watched are the folders in which its name, and
-// what its name leads to, can be replaced: so it is followed also when it is
-// renamed into place, when a symbolic link on the way is swapped, and when it is
+// every symbolic link on the way to it, can be replaced: so it is followed also when
+// it is renamed into place, when a link is swapped, and when it, or its folder, is
 // deleted and comes back.
 func (s *Store) Watch(ctx context.Context, report func(featureflag.State, error)) {
 	watcher, err := fsnotify.NewWatcher()
@@ -25,19 +24,10 @@ func (s *Store) Watch(ctx context.Context, report func(featureflag.State, error)
 	}
 	defer func() { _ = watcher.Close() }()
 	s.follow(ctx, report, watcher.Events, watcher.Errors, func() {
-		for _, folder := range s.folders() {
+		for _, folder := range folders(s.path) {
 			_ = watcher.Add(folder) // one that is gone is found again by the poll
 		}
 	})
-}
-
-// folders are where a change of the file shows.
-func (s *Store) folders() []string {
-	folders := []string{filepath.Dir(s.path)}
-	if real, err := filepath.EvalSymlinks(s.path); err == nil && filepath.Dir(real) != folders[0] {
-		folders = append(folders, filepath.Dir(real))
-	}
-	return folders
 }
 
 func (s *Store) follow(ctx context.Context, report func(featureflag.State, error), events <-chan fsnotify.Event, errors <-chan error, watch func()) {

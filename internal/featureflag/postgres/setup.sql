@@ -2,11 +2,22 @@
 -- again.
 CREATE SCHEMA IF NOT EXISTS clipperops;
 
+-- What a service takes for the users of a flag. A row that it does not take would
+-- keep it from reading any of them, so there is none.
+CREATE OR REPLACE FUNCTION clipperops.feature_users_valid(users text[]) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT cardinality(users) <= 10000
+        AND coalesce(bool_and(u IS NOT NULL AND octet_length(u) BETWEEN 1 AND 128 AND u !~ E'[, \t\r\n"\']'), true)
+    FROM unnest(users) AS u
+$$;
+
 CREATE TABLE IF NOT EXISTS clipperops.feature_flags (
     key           text PRIMARY KEY CHECK (key ~ '^[a-z][a-z0-9_]{0,62}$'),
     enabled       boolean NOT NULL DEFAULT false,
     percentage    numeric(5, 2) NOT NULL DEFAULT 0 CHECK (percentage BETWEEN 0 AND 100),
-    enabled_users text[] NOT NULL DEFAULT '{}',
+    enabled_users text[] NOT NULL DEFAULT '{}' CHECK (clipperops.feature_users_valid(enabled_users)),
     version       bigint NOT NULL DEFAULT 1,
     updated_at    timestamptz NOT NULL DEFAULT now(),
     updated_by    text NOT NULL DEFAULT current_user

@@ -70,8 +70,7 @@ func (s *Store) listen(ctx context.Context, report func(featureflag.State, error
 	}
 }
 
-// wait waits for a notification, at most as long as a poll. Notifications that have
-// come together are one reason to read.
+// wait waits for a notification, at most as long as a poll.
 func (s *Store) wait(ctx context.Context, conn *pgx.Conn) error {
 	// Instances that started together do not ask together.
 	until, cancel := context.WithTimeout(ctx, s.poll-s.poll/4+rand.N(s.poll/4+1))
@@ -80,7 +79,21 @@ func (s *Store) wait(ctx context.Context, conn *pgx.Conn) error {
 	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 		return nil
 	}
+	if err == nil {
+		drain(ctx, conn)
+	}
 	return err
+}
+
+// drain drops the notifications that are here already: one read answers all.
+func drain(ctx context.Context, conn *pgx.Conn) {
+	now, cancel := context.WithCancel(ctx)
+	cancel() // what is not here yet is not waited for
+	for {
+		if _, err := conn.WaitForNotification(now); err != nil {
+			return
+		}
+	}
 }
 
 func same(a, b featureflag.State) bool {
