@@ -69,7 +69,9 @@ func TestBucketsAreUniform(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
 	forms := map[string]func(i int) string{
-		"uuid":     func(int) string { return fmt.Sprintf("%08x-0000-4000-8000-%012x", random.Uint32(), random.Uint64()>>16) },
+		"uuid": func(int) string {
+			return fmt.Sprintf("%08x-0000-4000-8000-%012x", random.Uint32(), random.Uint64()>>16)
+		},
 		"counting": func(i int) string { return fmt.Sprint(i) },
 	}
 	for name, id := range forms {
