@@ -48,6 +48,7 @@ var arrows = map[string][]string{
 	"moderation/queue":    {"moderation/auditlog", "moderation/database", "moderation/identity", "moderation/problem"},
 	"moderation/appeals":  {"moderation/auditlog", "moderation/database", "moderation/identity", "moderation/problem", "moderation/queue"},
 	"moderation":          {"moderation/…", "internal/featureflag/…", "internal/featureflag"},
+	"moderation/apibench": {"moderation/…", "internal/config", "internal/sandbox", "migrations"},
 	"moderation/httpapi":  {"internal/featureflag", "moderation/…", "internal/featureflag/…"},
 
 	"moderation/twitch/twitchtest": {},
