@@ -181,7 +181,9 @@ func TestFromSetupToStop(t *testing.T) {
 	if code, _, errors := run(t, env, "maintenance", "off"); code != exitDone {
 		t.Errorf("exit %d, %s", code, errors)
 	}
-	pgtest.Eventually(t, func() bool { return one.status("POST", "/api/moderation/queue") == 401 && two.status("POST", "/api/moderation/queue") == 401 }, "writes are on")
+	pgtest.Eventually(t, func() bool {
+		return one.status("POST", "/api/moderation/queue") == 401 && two.status("POST", "/api/moderation/queue") == 401
+	}, "writes are on")
 
 	if err := one.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)

@@ -32,6 +32,7 @@ func (a *api) routes() []route {
 		{http.MethodGet, []string{"/health"}, anybody, false, a.health},
 		{http.MethodGet, []string{"/ready"}, anybody, false, a.ready},
 		{http.MethodGet, []string{"/api/v1/features"}, anybody, false, a.features},
+		{http.MethodGet, []string{"/openapi.yaml"}, anybody, false, a.openapi},
 
 		{http.MethodGet, both("queue"), moderators, false, a.listQueue},
 		{http.MethodPost, both("queue"), knownUser, true, a.report},

@@ -79,7 +79,11 @@ func (a *api) write(w http.ResponseWriter, r *http.Request, out answer) {
 	if out.status == 0 {
 		out.status = http.StatusOK
 	}
-	if err := writeJSON(w, out.status, out.body); err != nil {
+	send := func() error { return writeJSON(w, out.status, out.body) }
+	if r, ok := out.body.(raw); ok {
+		send = func() error { return r.send(w, out.status) }
+	}
+	if err := send(); err != nil {
 		a.Log.WarnContext(r.Context(), "the answer could not be sent", slog.Any("error", err), slog.String("request_id", seenOf(r.Context()).origin.RequestID))
 	}
 }
