@@ -48,7 +48,7 @@ var twitchID = regexp.MustCompile(`^[0-9]{1,20}$`)
 func (o Operation) Validate() error {
 	switch {
 	case !twitchID.MatchString(o.Broadcaster):
-		return problem.New(problem.InvalidRequest, "broadcasterID is not a Twitch id").WithDetail("up to 20 digits")
+		return notChannel()
 	case !twitchID.MatchString(o.User):
 		return problem.New(problem.InvalidRequest, "userID is not a Twitch id").WithDetail("up to 20 digits")
 	case o.User == o.Broadcaster:
@@ -59,4 +59,8 @@ func (o Operation) Validate() error {
 		return problem.New(problem.InvalidRequest, "duration is not 1 to %d seconds", MaxDuration/time.Second).WithDetail("leave it out for a permanent ban")
 	}
 	return nil
+}
+
+func notChannel() *problem.Problem {
+	return problem.New(problem.InvalidRequest, "broadcasterID is not a Twitch id").WithDetail("up to 20 digits")
 }

@@ -11,24 +11,52 @@ import (
 	"github.com/clipper/clipperops/moderation/twitch"
 )
 
+// May says whether the user may ban and unban in the channel now: nil, or the
+// problem that Do would refuse with. It takes none of the user's operations and
+// leaves no audit row: it is for deciding what to show, and Do asks again.
+func (s *Service) May(ctx context.Context, by identity.User, broadcaster string) error {
+	if err := s.admit(by); err != nil {
+		return err
+	}
+	if !twitchID.MatchString(broadcaster) {
+		return notChannel()
+	}
+	_, err := s.standing(ctx, by, broadcaster)
+	return err
+}
+
 // permit refuses who may not, and otherwise is the session to act with. What costs
 // least is asked first, and Twitch last.
 func (s *Service) permit(ctx context.Context, by identity.User, o Operation) (tokens.Session, error) {
-	if !s.On(by.ID) {
-		return tokens.Session{}, Disabled()
-	}
-	if by.Role == identity.RoleModerator {
-		return tokens.Session{}, problem.New(problem.SiteModeratorsReadOnly, "Clipper's moderators do not act on Twitch").
-			WithDetail("the broadcaster or a moderator of the channel can")
+	if err := s.admit(by); err != nil {
+		return tokens.Session{}, err
 	}
 	if err := o.Validate(); err != nil {
 		return tokens.Session{}, err
 	}
+	return s.standing(ctx, by, o.Broadcaster)
+}
+
+// admit refuses those who may act in no channel: for whom the flag is off, and
+// Clipper's own moderators.
+func (s *Service) admit(by identity.User) error {
+	if !s.On(by.ID) {
+		return Disabled()
+	}
+	if by.Role == identity.RoleModerator {
+		return problem.New(problem.SiteModeratorsReadOnly, "Clipper's moderators do not act on Twitch").
+			WithDetail("the broadcaster or a moderator of the channel can")
+	}
+	return nil
+}
+
+// standing is the user's session, when it may ban in the channel.
+func (s *Service) standing(ctx context.Context, by identity.User, broadcaster string) (tokens.Session, error) {
 	session, err := s.session(ctx, by)
 	if err != nil {
 		return session, err
 	}
-	own := session.TwitchUserID == o.Broadcaster
+	own := session.TwitchUserID == broadcaster
 	switch {
 	case session.Has(twitch.ScopeManageBans), own && session.Has(twitch.ScopeChannelManageBans):
 	case session.Has(twitch.ScopeChannelManageBans):
@@ -41,7 +69,7 @@ func (s *Service) permit(ctx context.Context, by identity.User, o Operation) (to
 	if own {
 		return session, nil
 	}
-	return session, s.needModerator(ctx, session, o.Broadcaster)
+	return session, s.needModerator(ctx, session, broadcaster)
 }
 
 // Disabled is what those are told for whom the flag is off.
