@@ -44,6 +44,7 @@ var arrows = map[string][]string{
 	"moderation/settings": {"moderation/database"},
 	"moderation/tokens":   {"moderation/database", "moderation/twitch"},
 	"moderation/bans":     {"moderation/auditlog", "moderation/database", "moderation/identity", "moderation/problem", "moderation/tokens", "moderation/twitch"},
+	"moderation/page":     {"moderation/auditlog", "moderation/database"},
 	"moderation/twitch":   {},
 	"moderation/queue":    {"moderation/auditlog", "moderation/database", "moderation/identity", "moderation/problem"},
 	"moderation/appeals":  {"moderation/auditlog", "moderation/database", "moderation/identity", "moderation/problem", "moderation/queue"},
