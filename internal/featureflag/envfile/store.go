@@ -56,8 +56,9 @@ func (s *Store) Load(context.Context) (featureflag.State, error) {
 
 // read reads the file when it has been left alone for a moment: a program that
 // writes in place empties it first, and no flag is to go off because of that. An
-// empty file is read again in any case: on ext4 it is empty before its time of
-// change says so.
+// empty file is believed only at the latest moment: on a busy machine the writer is
+// held up between emptying and writing, and on ext4 the file is empty before its
+// time of change says so.
 func (s *Store) read() ([]byte, error) {
 	content, changed, err := s.content()
 	for end := time.Now().Add(atLatest); err == nil && time.Now().Before(end); {
@@ -66,7 +67,8 @@ func (s *Store) read() ([]byte, error) {
 		}
 		time.Sleep(settled)
 		before := content
-		if content, changed, err = s.content(); bytes.Equal(before, content) {
+		content, changed, err = s.content()
+		if len(content) > 0 && bytes.Equal(before, content) {
 			break
 		}
 	}
@@ -111,8 +113,9 @@ func parse(path string, content []byte) (featureflag.State, error) {
 	return flags, nil
 }
 
-// version is a number that two different settings of a flag do not share: FNV-1a of
-// its three variables, without the sign and never 0, which means that there is none.
+// version is a number that two different settings of a flag do not share: 53 bits of
+// FNV-1a of its three variables, which every reader of JSON holds exactly, and never
+// 0, which means that there is none.
 func version(key string, variables map[string]string) int64 {
 	enabled, percentage, users := featureflag.Variables(key)
 	h := fnv.New64a()
@@ -120,5 +123,5 @@ func version(key string, variables map[string]string) int64 {
 		value, there := variables[name]
 		_, _ = fmt.Fprintf(h, "%t %q\n", there, value)
 	}
-	return max(1, int64(h.Sum64()>>1))
+	return max(1, int64(h.Sum64()>>11))
 }
