@@ -14,7 +14,7 @@ type Flag struct {
 	Key        string
 	Enabled    bool       // false = off for everybody, whatever else it says
 	Percentage Percentage // for whom it is on by their bucket
-	Version    int64      // of the store; a later state has a higher one
+	Version    int64      // of the store: another one for every other state; 0 = it was not in a store
 
 	users []string            // for whom it is on by name, in order
 	many  map[string]struct{} // the same, when they are many
