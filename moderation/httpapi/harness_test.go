@@ -141,6 +141,14 @@ func (s *service) do(as uuid.UUID, method, path string, body any) reply {
 
 func (s *service) send(r *http.Request) reply {
 	s.t.Helper()
+	var sent []byte
+	if r.Body != nil {
+		var err error
+		if sent, err = io.ReadAll(r.Body); err != nil {
+			s.t.Fatal(err)
+		}
+		r.Body = io.NopCloser(bytes.NewReader(sent))
+	}
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
 		s.t.Fatal(err)
@@ -150,6 +158,7 @@ func (s *service) send(r *http.Request) reply {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	held(s.t, r, sent, answer, text)
 	return reply{s.t, answer.StatusCode, answer.Header, text}
 }
 
