@@ -34,6 +34,9 @@ const (
 	FlagMaintenance = "maintenance"
 )
 
+// Flags are the keys of the flags that the service asks.
+func Flags() []string { return []string{FlagTwitch, FlagMaintenance} }
+
 // Limits of a connection. A client that sends slowly or much is let go before it
 // holds a place that another could have.
 const (

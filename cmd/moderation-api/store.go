@@ -5,6 +5,7 @@ import (
 	"github.com/clipper/clipperops/internal/featureflag/env"
 	"github.com/clipper/clipperops/internal/featureflag/envfile"
 	"github.com/clipper/clipperops/internal/featureflag/postgres"
+	"github.com/clipper/clipperops/moderation"
 	"github.com/clipper/clipperops/moderation/settings"
 )
 
@@ -12,7 +13,7 @@ import (
 func (p *program) store(s settings.Settings) (featureflag.Store, error) {
 	switch s.FeatureStore {
 	case settings.StoreEnvFile:
-		return envfile.Open(s.FeatureFile), nil
+		return envfile.Open(s.FeatureFile, moderation.Flags()...), nil
 	case settings.StorePostgres:
 		config, err := s.Database.Connection("moderation-api flags")
 		if err != nil {
@@ -20,6 +21,6 @@ func (p *program) store(s settings.Settings) (featureflag.Store, error) {
 		}
 		return postgres.Open(config), nil
 	default:
-		return env.New(p.environ), nil
+		return env.New(p.environ, moderation.Flags()...), nil
 	}
 }

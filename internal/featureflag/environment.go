@@ -29,7 +29,11 @@ var others = []string{"FEATURE_STORE", "FEATURE_FILE", "FEATURE_FLAG"}
 // names. Enabled with neither of the others it is on for everybody; with users
 // alone, for those. The error joins every mistake; it names the variable and what
 // is allowed, and no user.
-func FromEnvironment(variables map[string]string) (map[string]Flag, error) {
+//
+// Where known keys are given, only mistakes in those are errors: a program's own
+// FEATURE_X_TIMEOUT=30s beside them is no flag, and must not keep a kill switch
+// from being read.
+func FromEnvironment(variables map[string]string, known ...string) (map[string]Flag, error) {
 	var mistakes []error
 	keys := map[string]bool{}
 	for name := range variables {
@@ -40,11 +44,12 @@ func FromEnvironment(variables map[string]string) (map[string]Flag, error) {
 	flags := make(map[string]Flag, len(keys))
 	for _, key := range sorted(keys) {
 		f, err := fromVariables(key, variables)
-		if err != nil {
+		switch {
+		case err == nil:
+			flags[key] = f
+		case len(known) == 0 || slices.Contains(known, key):
 			mistakes = append(mistakes, err)
-			continue
 		}
-		flags[key] = f
 	}
 	return flags, errors.Join(mistakes...)
 }

@@ -179,6 +179,21 @@ func TestTheEnvironment(t *testing.T) {
 	}
 }
 
+// TestAForeignVariableIsNoMistake: a program's own FEATURE_X_TIMEOUT beside the flags
+// does not keep a kill switch from being read, and junk in a known flag still does.
+func TestAForeignVariableIsNoMistake(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{"FEATURE_X_TIMEOUT": "30s", "FEATURE_TWITCH_MODERATION": "false", "FEATURE_OTHER": "true"}
+	flags, err := featureflag.FromEnvironment(env, "twitch_moderation")
+	if _, there := flags["twitch_moderation"]; err != nil || !there {
+		t.Errorf("%v, %v", flags, err)
+	}
+	env["FEATURE_TWITCH_MODERATION"] = "maybe"
+	if _, err := featureflag.FromEnvironment(env, "twitch_moderation"); err == nil {
+		t.Error("junk in a known flag is taken")
+	}
+}
+
 // FuzzEnvironment: whatever stands in the variables, it is an error or a flag that
 // says again what it was told.
 func FuzzEnvironment(f *testing.F) {

@@ -57,7 +57,12 @@ func (s *keySet) key(ctx context.Context, id string) (*rsa.PublicKey, error) {
 		return key, nil
 	}
 	if s.mayAsk(key == nil) {
-		_, err, _ := s.flight.Do("", func() (any, error) { return nil, s.fetch(context.WithoutCancel(ctx)) })
+		_, err, _ := s.flight.Do("", func() (any, error) {
+			if !s.mayAsk(key == nil) {
+				return nil, nil // another one has just asked
+			}
+			return nil, s.fetch(context.WithoutCancel(ctx))
+		})
 		if again, _ := s.cached(id); again != nil {
 			return again, nil // new, or the last one known: an issuer that is away ends no session
 		}

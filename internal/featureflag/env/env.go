@@ -11,11 +11,15 @@ import (
 )
 
 // Store is the flags of an environment.
-type Store struct{ variables map[string]string }
+type Store struct {
+	variables map[string]string
+	known     []string
+}
 
-// New takes an environment as os.Environ gives it.
-func New(environ []string) *Store {
-	s := &Store{variables: make(map[string]string, len(environ))}
+// New takes an environment as os.Environ gives it. Where known keys are given, junk
+// is an error in those alone.
+func New(environ []string, known ...string) *Store {
+	s := &Store{variables: make(map[string]string, len(environ)), known: known}
 	for _, line := range environ {
 		if name, value, ok := strings.Cut(line, "="); ok {
 			s.variables[name] = value
@@ -26,7 +30,7 @@ func New(environ []string) *Store {
 
 // Load reads the flags; junk in a variable is an error.
 func (s *Store) Load(context.Context) (featureflag.State, error) {
-	return featureflag.FromEnvironment(s.variables)
+	return featureflag.FromEnvironment(s.variables, s.known...)
 }
 
 // Watch reports the one state there is and waits for ctx to end.

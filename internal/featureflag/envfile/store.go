@@ -27,12 +27,16 @@ const (
 
 // Store is the flags of one file.
 type Store struct {
-	path string
-	poll time.Duration
+	path  string
+	poll  time.Duration
+	known []string
 }
 
-// Open is the store in the file. It is not read yet.
-func Open(path string) *Store { return &Store{path: path, poll: 5 * time.Second} }
+// Open is the store in the file. It is not read yet. Where known keys
+// are given, junk is an error in those alone.
+func Open(path string, known ...string) *Store {
+	return &Store{path: path, poll: 5 * time.Second, known: known}
+}
 
 // Poll sets how often the file is read although nothing was noticed; default 5 s.
 func (s *Store) Poll(every time.Duration) *Store {
@@ -51,7 +55,7 @@ func (s *Store) Load(context.Context) (featureflag.State, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parse(s.path, content)
+	return s.parse(content)
 }
 
 // read reads the file when it has been left alone for a moment: a program that
@@ -98,14 +102,14 @@ var mark = []byte("\ufeff")
 
 // parse reads the variables as docker compose's own parser does; of one that is
 // there twice the last counts.
-func parse(path string, content []byte) (featureflag.State, error) {
+func (s *Store) parse(content []byte) (featureflag.State, error) {
 	variables, err := godotenv.UnmarshalBytes(bytes.TrimPrefix(content, mark))
 	if err != nil {
-		return nil, fmt.Errorf("%s is not a file of variables: a line is neither NAME=value nor a comment", path) // the parser's message quotes the line
+		return nil, fmt.Errorf("%s is not a file of variables: a line is neither NAME=value nor a comment", s.path) // the parser's message quotes the line
 	}
-	flags, err := featureflag.FromEnvironment(variables)
+	flags, err := featureflag.FromEnvironment(variables, s.known...)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", s.path, err)
 	}
 	for key, f := range flags {
 		flags[key] = f.At(version(key, variables))

@@ -42,7 +42,7 @@ func (s *Store) follow(ctx context.Context, report func(featureflag.State, error
 		}
 		var state featureflag.State
 		if err == nil {
-			state, err = parse(s.path, content)
+			state, err = s.parse(content)
 		}
 		switch {
 		case err == nil:

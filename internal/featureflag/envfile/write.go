@@ -34,12 +34,12 @@ func (s *Store) Write(ctx context.Context, change featureflag.Change) (featurefl
 		return featureflag.Flag{}, err
 	}
 	defer unlock()
-	target := &Store{path: path}
+	target := &Store{path: path, known: s.known}
 	content, err := target.read()
 	if err != nil {
 		return featureflag.Flag{}, err
 	}
-	state, err := parse(path, content)
+	state, err := target.parse(content)
 	if err != nil {
 		return featureflag.Flag{}, fmt.Errorf("%w; nothing was written", err)
 	}
@@ -54,7 +54,7 @@ func (s *Store) Write(ctx context.Context, change featureflag.Change) (featurefl
 	if err := replace(path, content, next); err != nil {
 		return featureflag.Flag{}, err
 	}
-	written, err := parse(path, next)
+	written, err := target.parse(next)
 	return written[change.Flag.Key], err
 }
 
