@@ -15,6 +15,7 @@ var htmlSource string
 var htmlTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
 	"neutral":  Neutral,
 	"lines":    neutralLines,
+	"value":    valueLines,
 	"duration": Duration,
 	"mark":     func(s ops.Status) string { return Layout{}.Mark(s) },
 	"words":    stepWords,

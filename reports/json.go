@@ -127,7 +127,7 @@ func newStepDocument(s *ops.Step) StepDocument {
 	for _, r := range s.Results {
 		rd := ResultDocument{ID: r.ID, Title: r.Title, Status: r.Status, Summary: r.Summary, Evidence: []FactDocument{}, Fix: r.Fix}
 		for _, f := range r.Evidence {
-			rd.Evidence = append(rd.Evidence, FactDocument(f))
+			rd.Evidence = append(rd.Evidence, FactDocument{Name: f.Name, Value: f.Value})
 		}
 		d.Results = append(d.Results, rd)
 	}

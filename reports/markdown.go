@@ -105,11 +105,11 @@ func (m *markdown) result(r ops.Result) {
 	m.line(text)
 	for _, f := range r.Evidence {
 		name := mdText(f.Name)
-		value := neutralLines(f.Value)
+		value := valueLines(f)
 		switch {
 		case f.Value == "":
 			m.line("  - " + name)
-		case len(value) > 1:
+		case len(value) > 1 || f.Literal:
 			m.line(strings.TrimRight("  - "+name, " "), "")
 			m.fence("    ", value)
 		case name == "":

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/clipper/clipperops/internal/ops"
 )
 
 // Neutral makes text from elsewhere harmless: control characters, invisible and
@@ -24,6 +26,28 @@ func neutralLines(s string) []string {
 		lines[i] = escape(strings.TrimRight(strings.ReplaceAll(line, "\t", " "), " "))
 	}
 	return lines
+}
+
+// literalLines is text that is copied: nothing in its lines is changed but what would be
+// obeyed instead of seen.
+func literalLines(s string) []string {
+	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
+	for i, line := range lines {
+		cells := strings.Split(strings.TrimSuffix(line, "\r"), "\t")
+		for j := range cells {
+			cells[j] = escape(cells[j])
+		}
+		lines[i] = strings.Join(cells, "\t")
+	}
+	return lines
+}
+
+// valueLines are the lines of a fact's value.
+func valueLines(f ops.Fact) []string {
+	if f.Literal {
+		return literalLines(f.Value)
+	}
+	return neutralLines(f.Value)
 }
 
 var lineBreaks = strings.NewReplacer("\r\n", " ", "\n\t", " ", "\n", " ", "\r", " ", "\t", " ")

@@ -59,6 +59,8 @@ func (l Layout) fact(indent, column int, f ops.Fact) []string {
 	margin := []span{{RolePlain, strings.Repeat(" ", indent)}}
 	name := l.Spell(f.Name)
 	switch {
+	case f.Literal: // from the first column: an indentation would be copied into its strings
+		return literalLines(f.Value)
 	case f.Value == "":
 		return l.block(margin, indent+2, RolePlain, glueSQL(words(name)), span{})
 	case name == "":

@@ -6,6 +6,9 @@ import "time"
 type Fact struct {
 	Name  string
 	Value string
+	// Literal says that Value is to be copied as it stands: SQL of several lines, which
+	// means something else with its lines broken or moved.
+	Literal bool
 }
 
 // Result is the outcome of one Check, or one finding of a Step. Every warn and

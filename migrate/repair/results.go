@@ -92,7 +92,7 @@ func (s *Script) result() ops.Result {
 	if !s.Whole {
 		what += "; read its comments, they ask for a decision"
 	}
-	fact := ops.Fact{Value: s.SQL}
+	fact := ops.Fact{Value: s.SQL, Literal: true}
 	if s.Failed != "" {
 		return ops.Warn(what, "", fact)
 	}
