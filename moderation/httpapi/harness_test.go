@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -224,3 +225,6 @@ func (b *lockedBuffer) String() string {
 	defer b.mu.Unlock()
 	return b.all.String()
 }
+
+// loopback is where the tests' requests come from.
+var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}

@@ -24,4 +24,4 @@ func sane(key any) bool {
 	return false
 }
 
-func saneTime(at time.Time) bool { return at.Year() >= 1 && at.Year() <= 9999 }
+func saneTime(at time.Time) bool { return at.Year() >= 1970 && at.Year() <= 9999 }
