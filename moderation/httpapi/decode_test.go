@@ -34,7 +34,7 @@ func TestBodiesThatAreRefused(t *testing.T) {
 		`{"reason":"a","REASON":"b"}`: "twice",
 		`{"data":{"a":1,"a":2}}`:      "twice",
 		`{"reason":"a"}{"reason":1}`:  "behind",
-		`{"reason":"a"} x`:            "valid JSON",
+		`{"reason":"a"} x`:            "behind",
 		`{"reason":"a"`:               "valid JSON",
 		`{"reason":`:                  "valid JSON",
 		"{\"reason\":\"\xff\"}":       "not UTF-8",
