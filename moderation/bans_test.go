@@ -46,6 +46,9 @@ func TestTenBansAnHour(t *testing.T) {
 	// An hour later the same user may again.
 	pgtest.Exec(t, s.target, "UPDATE moderation_api.ban_operations SET at = at - interval '61 minutes'")
 	s.wants(200, "", s.broadcaster, "POST", banPath, s.ban("5000"))
+	if n := pgtest.QueryValue[int](t, s.target, "SELECT count(*)::int FROM moderation_api.ban_operations"); n != 1 {
+		t.Errorf("%d operations are kept; those of an hour ago no longer count", n)
+	}
 }
 
 // TestWhoMayBan: each refusal with its code and status, and what was banned is

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/clipper/clipperops/moderation/httpapi"
 	"github.com/clipper/clipperops/moderation/settings"
 )
 
@@ -37,6 +38,7 @@ func commands() []command {
 		{"serve", "", "serve the API (this is what happens without a command)", (*program).serve},
 		{"setup", "", "make the service's own tables; run it once with a role that may create a schema", (*program).setup},
 		{"maintenance", "on|off|status", "switch writes off and on, for all instances", (*program).maintenance},
+		{"openapi", "", "print the API's description (OpenAPI 3.1)", (*program).openapi},
 		{"healthcheck", "", "exit 0 when the instance on this machine is ready; for containers without a shell", (*program).healthcheck},
 		{"version", "", "print the version", (*program).version},
 	}
@@ -100,6 +102,14 @@ func noArguments(name string, args []string) error {
 		return usage("%s takes no arguments, but there is %q", name, args[0])
 	}
 	return nil
+}
+
+func (p *program) openapi(_ context.Context, args []string) error {
+	if err := noArguments("openapi", args); err != nil {
+		return err
+	}
+	_, err := p.out.Write(httpapi.OpenAPI)
+	return err
 }
 
 func (p *program) version(_ context.Context, args []string) error {

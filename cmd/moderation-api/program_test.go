@@ -142,6 +142,16 @@ func TestMistakesAreUsage(t *testing.T) {
 	}
 }
 
+// TestWhatNeedsNoSettings: the version, the help and the API's description.
+func TestWhatNeedsNoSettings(t *testing.T) {
+	t.Parallel()
+	for command, want := range map[string]string{"version": "moderation-api dev", "help": "maintenance on|off|status", "openapi": "openapi: 3.1.0"} {
+		if code, out, errors := run(t, nil, command); code != exitDone || !strings.Contains(out, want) || errors != "" {
+			t.Errorf("%s: exit %d, %q %q", command, code, out, errors)
+		}
+	}
+}
+
 // TestFromSetupToStop: the life of an instance as its operators see it, with a role
 // that is not a superuser.
 func TestFromSetupToStop(t *testing.T) {

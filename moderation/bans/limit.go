@@ -28,6 +28,10 @@ func take(ctx context.Context, tx pgx.Tx, user uuid.UUID) error {
 	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1, hashtext($2))`, lockClass, user.String()); err != nil {
 		return err
 	}
+	// What no longer counts goes when its user comes again: a user keeps ten rows at most.
+	if _, err := tx.Exec(ctx, `DELETE FROM moderation_api.ban_operations WHERE user_id = $1 AND at <= clock_timestamp() - $2::interval`, user, window); err != nil {
+		return err
+	}
 	var used int
 	var wait float64
 	// The clock is the server's, the same for all instances. The oldest of the last
