@@ -3,6 +3,7 @@ package runbook
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/clipper/clipperops/internal/ledger"
 	"github.com/clipper/clipperops/internal/ops"
@@ -92,16 +93,23 @@ func (f *flow) advise(ctx context.Context, state migrate.State, to int64, data *
 	if !state.Dirty {
 		examined.Version = to // the row names no file that was begun: what of this one stands?
 	}
-	found, err := f.compare(ctx, examined)
-	if ctx.Err() != nil {
-		return "", err
-	}
-	if err != nil {
-		said = "the comparison could not be made: " + ops.AsFailure(err).What
-		return said, f.step(ctx, "advice", func(_ context.Context, s *ops.Step) error {
-			s.Record(finding("force.comparison", ops.Warn(said, f.invocation("migrate repair"))))
+	var found *repair.Finding
+	err = f.step(ctx, "compare", func(ctx context.Context, s *ops.Step) error {
+		var why error
+		found, why = f.examine(ctx, s, examined)
+		switch {
+		case ctx.Err() != nil:
+			return why
+		case why != nil:
+			said = "the comparison could not be made: " + ops.AsFailure(why).What
+			s.Record(finding("force.comparison", ops.Warn(said, strings.Join(ops.AsFailure(why).Next, "\n"))))
 			return nil
-		})
+		}
+		f.recordFinding(s, found, "")
+		return nil
+	})
+	if err != nil || found == nil {
+		return said, err
 	}
 	data.Comparison = found
 	said = "the comparison says: " + found.Summary()
@@ -110,9 +118,22 @@ func (f *flow) advise(ctx context.Context, state migrate.State, to int64, data *
 	}
 	return said, f.step(ctx, "advice", func(_ context.Context, s *ops.Step) error {
 		s.Record(finding("force.comparison", ops.Warn(
-			fmt.Sprintf("%s is not what the comparison says: %s", repair.VersionName(to), found.Summary()), f.invocation("migrate repair"))))
+			fmt.Sprintf("%s is not what the comparison says: %s", repair.VersionName(to), found.Summary()), f.rather(state, found))))
 		return nil
 	})
+}
+
+// rather is what the comparison advises in place of the force.
+func (f *flow) rather(state migrate.State, found *repair.Finding) string {
+	switch {
+	case state.Dirty:
+		return f.invocation("migrate repair")
+	case found.Settled():
+		return f.invocation("migrate force " + version(found.Version))
+	case found.Upward != nil || found.Downward != nil:
+		return "finish it or undo it with the SQL above first"
+	}
+	return f.invocation("migrate status")
 }
 
 // ask has the operator type the version, on every environment.

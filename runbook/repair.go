@@ -28,14 +28,17 @@ func Repair(ctx context.Context, s *Session, o RepairOptions) *ops.Run {
 			return err
 		}
 		state, err := f.standing(ctx)
-		if err != nil || f.healthy(state) {
+		if err != nil {
 			return err
+		}
+		if f.healthy(state) {
+			return f.nameInvalid(ctx)
 		}
 		before, err := f.snapshot(ctx)
 		if err != nil {
 			return err
 		}
-		found, err := f.compare(ctx, state)
+		found, err := f.compare(ctx, state, o)
 		if err != nil {
 			return err
 		}
@@ -127,33 +130,65 @@ func (f *flow) healthy(state migrate.State) bool {
 	return true
 }
 
+// nameInvalid names the INVALID indexes of a database that needs no repair: they stay
+// behind when a version row was set by hand.
+func (f *flow) nameInvalid(ctx context.Context) error {
+	found, err := repair.InvalidIndexes(ctx, f.conn)
+	if err != nil {
+		return nothingChanged(err)
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	return f.step(ctx, "indexes", func(_ context.Context, s *ops.Step) error {
+		for _, i := range found {
+			s.Record(i.Result())
+		}
+		return nil
+	})
+}
+
 // compare examines the database, and records what was found.
-func (f *flow) compare(ctx context.Context, state migrate.State) (found *repair.Finding, err error) {
+func (f *flow) compare(ctx context.Context, state migrate.State, o RepairOptions) (found *repair.Finding, err error) {
 	err = f.step(ctx, "compare", func(ctx context.Context, s *ops.Step) error {
-		found, err = repair.Examine(ctx, repair.Input{
-			Target: f.conn, State: state, Source: f.source, Application: f.application("repair"),
-			Empty: f.scratchFor(s, true), Clone: f.scratchFor(s, false),
-		})
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err() // what was under way then is of no interest
-		case err != nil:
-			return nothingChanged(err)
+		if found, err = f.examine(ctx, s, state); err != nil {
+			return err
 		}
-		for i, r := range found.Results() {
-			if i == 0 {
-				r.Fix = f.nextOf(found)
-			}
-			s.Record(r)
-		}
+		f.recordFinding(s, found, f.nextOf(found, o))
 		return nil
 	})
 	return found, err
 }
 
-// nextOf is what to do about what the comparison came to.
-func (f *flow) nextOf(found *repair.Finding) string {
+// examine compares the database with the versions around the one its state names.
+func (f *flow) examine(ctx context.Context, s *ops.Step, state migrate.State) (*repair.Finding, error) {
+	found, err := repair.Examine(ctx, repair.Input{
+		Target: f.conn, State: state, Source: f.source, Application: f.application("repair"),
+		Empty: f.scratchFor(s, true), Clone: f.scratchFor(s, false),
+	})
 	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err() // what was under way then is of no interest
+	case err != nil:
+		return nil, nothingChanged(err)
+	}
+	return found, nil
+}
+
+func (f *flow) recordFinding(s *ops.Step, found *repair.Finding, fix string) {
+	for i, r := range found.Results() {
+		if i == 0 {
+			r.Fix = fix
+		}
+		s.Record(r)
+	}
+}
+
+// nextOf is what to do about what the comparison came to.
+func (f *flow) nextOf(found *repair.Finding, o RepairOptions) string {
+	switch {
+	case found.Settled() && o.Apply:
+		return "" // it is done below
 	case found.Settled():
 		return f.invocation("migrate repair --apply")
 	case found.Upward != nil || found.Downward != nil:

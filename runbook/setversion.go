@@ -2,12 +2,15 @@ package runbook
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/clipper/clipperops/internal/ops"
 	"github.com/clipper/clipperops/internal/pg"
 	"github.com/clipper/clipperops/migrate"
 	"github.com/clipper/clipperops/migrate/repair"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // applyRepair asks, looks whether everything is as it was compared, and writes the row.
@@ -70,9 +73,28 @@ func (f *flow) setVersion(ctx context.Context, s *ops.Step, from migrate.State, 
 	}
 	f.touched = true
 	if err := migrate.SetVersion(ctx, f.conn, to, false); err != nil {
-		return err
+		return f.unwritten(ctx, now, err)
 	}
 	f.record.reached(ctx, f.run.ID, f, to)
 	s.Record(finding("repair.set", ops.Pass(fmt.Sprintf("the version row: %s → %s, clean", from, repair.VersionName(to)))))
 	return nil
+}
+
+// unwritten says, where the role may not write the version row, who may.
+func (f *flow) unwritten(ctx context.Context, state migrate.State, err error) error {
+	var refused *pgconn.PgError
+	if !errors.As(err, &refused) || refused.Code != "42501" { // insufficient_privilege
+		return err
+	}
+	failure := *ops.AsFailure(err)
+	failure.Err = err
+	var owner string
+	table := pgx.Identifier{state.Schema, migrate.VersionTable}
+	if f.conn.QueryRow(ctx, "SELECT tableowner::text FROM pg_catalog.pg_tables WHERE schemaname = $1 AND tablename = $2", table[0], table[1]).Scan(&owner) == nil {
+		failure.Next = []string{
+			fmt.Sprintf("run the same command as %s, who owns %s", owner, migrate.VersionTable),
+			fmt.Sprintf("or let this role: GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON %s TO %s;", table.Sanitize(), pgx.Identifier{f.Config.Target.User}.Sanitize()),
+		}
+	}
+	return &failure
 }

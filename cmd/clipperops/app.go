@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -169,6 +170,9 @@ func flagMessage(c *cli.Context, err error) string {
 		return err.Error()
 	}
 	name = strings.TrimLeft(name, "-")
+	if _, err := strconv.Atoi(name); err == nil { // golang-migrate's force -1
+		return "-" + name + " is taken for a flag, and there is none of that name; no version at all is called none"
+	}
 	dashes := "--"
 	if len(name) == 1 {
 		dashes = "-"

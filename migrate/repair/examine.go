@@ -40,27 +40,28 @@ type Input struct {
 // came to nothing is no error: the verdict is CannotTell.
 func Examine(ctx context.Context, in Input) (*Finding, error) {
 	e := &examiner{Input: in, mark: in.State.Version}
-	if err := e.find(); err != nil {
+	err := e.find()
+	if err != nil {
 		return nil, err
 	}
-	var err error
 	if e.target, err = pg.TakeSnapshot(ctx, in.Target, pg.SnapshotOptions{}); err != nil {
 		return nil, err
 	}
 	if err := in.Target.QueryRow(ctx, "SELECT current_setting('search_path')").Scan(&e.path); err != nil {
 		return nil, fmt.Errorf("asking for the search_path: %w", pg.Cause(ctx, err))
 	}
+	if e.invalid, err = InvalidIndexes(ctx, in.Target); err != nil {
+		return nil, err
+	}
 	f, _, err := e.look(ctx)
+	if err == nil && f.Verdict == Partly {
+		f, err = e.lookClosely(ctx, f.Direction)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if f.Verdict == Partly {
-		if f, err = e.lookClosely(ctx, f.Direction); err != nil {
-			return nil, err
-		}
-	}
-	f.Invalid, err = invalidIndexes(ctx, in.Target)
-	return f, err
+	f.Invalid = e.invalid
+	return f, nil
 }
 
 // lookClosely looks again, at each statement of the file that went in that direction, and
@@ -98,6 +99,7 @@ type examiner struct {
 	mark          int64
 	before, after *uint64
 	target        *pg.Snapshot
+	invalid       []InvalidIndex
 	path          string // the target's search_path
 	// close is the direction of the file whose stretch is looked at statement by
 	// statement, "" for none: that takes longer, and is needed for a part of a file alone.
@@ -111,7 +113,11 @@ func (e *examiner) find() error {
 			Code:  ops.ExitRefused,
 			What:  fmt.Sprintf("%s has %d rows, and golang-migrate keeps one", migrate.VersionTable, e.State.Rows),
 			State: []string{"nothing was touched"},
-			Next:  []string{"delete all but the right one, then: clipperops migrate repair"},
+			Next: []string{
+				fmt.Sprintf("SELECT * FROM %s;", qualified(e.State.Schema, migrate.VersionTable)),
+				fmt.Sprintf("keep the row that is true, the last version that stands: DELETE FROM %s WHERE version <> VERSION;", qualified(e.State.Schema, migrate.VersionTable)),
+				"clipperops migrate repair",
+			},
 		}
 	}
 	versions := e.Source.Versions()
@@ -122,7 +128,10 @@ func (e *examiner) find() error {
 			What:   fmt.Sprintf("the version row says %d, which has no file in %s", e.mark, e.Source.Label),
 			Detail: []string{"without the file nothing can be compared"},
 			State:  []string{"nothing was touched"},
-			Next:   []string{"name the directory that has it with --path DIR"},
+			Next: []string{
+				"clipperops migrate repair --path DIR   with the directory that has it",
+				"or, where you know by other means what stands, as a last resort: clipperops migrate force VERSION",
+			},
 		}
 	}
 	if at > 0 {

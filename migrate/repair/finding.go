@@ -2,6 +2,7 @@ package repair
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/clipper/clipperops/internal/pg"
 	"github.com/clipper/clipperops/migrate"
@@ -139,17 +140,34 @@ func (f *Finding) Summary() string {
 		if f.Direction == migrate.Down {
 			verb = "undone"
 		}
-		return fmt.Sprintf("%s was %s in part: %s in the database, %s missing%s",
-			id(f.Subject), verb, count(len(f.Stands), "change stands", "changes stand"), count(len(f.Missing), "is", "are"), f.others())
+		return fmt.Sprintf("%s was %s in part: %s", id(f.Subject), verb, f.amounts())
 	}
 	return fmt.Sprintf("it cannot be told from the schema what of %s was applied", mark)
 }
 
-func (f *Finding) others() string {
-	text := ""
-	if n := len(f.Differs); n > 0 {
-		text = fmt.Sprintf(", %s otherwise", count(n, "is", "are"))
+// amounts says how many changes stand, and how many do not.
+func (f *Finding) amounts() string {
+	var parts []string
+	add := func(n int, one, many string) {
+		if n > 0 {
+			parts = append(parts, count(n, one, many))
+		}
 	}
+	invalid := 0
+	for _, d := range f.Differs {
+		if d.Invalid {
+			invalid++
+		}
+	}
+	add(len(f.Stands), "change stands in the database", "changes stand in the database")
+	if len(parts) > 0 {
+		add(len(f.Missing), "is missing", "are missing")
+	} else {
+		add(len(f.Missing), "change is missing", "changes are missing")
+	}
+	add(invalid, "index is INVALID", "indexes are INVALID")
+	add(len(f.Differs)-invalid, "is neither as before nor as after", "are neither as before nor as after")
+	text := strings.Join(parts, ", ")
 	if n := len(f.Broken); n > 0 {
 		text += fmt.Sprintf("; %s cannot be run", count(n, "statement", "statements"))
 	}

@@ -41,8 +41,8 @@ SELECT format('%I.%I', n.nspname, c.relname), i.indrelid::regclass::text, c.reln
  WHERE NOT i.indisvalid AND n.nspname !~ '^pg_(temp|toast)'
  ORDER BY 1`
 
-// invalidIndexes names every INVALID index of the database.
-func invalidIndexes(ctx context.Context, conn *pgx.Conn) ([]InvalidIndex, error) {
+// InvalidIndexes names every INVALID index of the database.
+func InvalidIndexes(ctx context.Context, conn *pgx.Conn) ([]InvalidIndex, error) {
 	rows, err := conn.Query(ctx, invalidSQL)
 	if err != nil {
 		return nil, fmt.Errorf("looking for INVALID indexes: %w", pg.Cause(ctx, err))

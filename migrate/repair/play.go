@@ -33,11 +33,32 @@ func (e *examiner) newPlayer(ctx context.Context, t config.Target) (*player, err
 		return nil, err
 	}
 	p := &player{conn: conn, path: e.path}
-	if err := p.send(ctx, "CREATE SCHEMA IF NOT EXISTS "+pgx.Identifier{e.State.Schema}.Sanitize()); err != nil {
+	if err := p.prepare(ctx, e.State.Schema); err != nil {
 		p.close(ctx)
-		return nil, fmt.Errorf("preparing a scratch database: %w", pg.Cause(ctx, err))
+		return nil, err
 	}
 	return p, nil
+}
+
+// prepare makes the schema of the version table where it is not there. The error is an
+// *unknowable for a role that may make nothing in it: no file could be run.
+func (p *player) prepare(ctx context.Context, schema string) error {
+	var there, may bool
+	var role, owner string
+	err := p.conn.QueryRow(ctx, `
+		SELECT to_regnamespace(quote_ident($1)) IS NOT NULL, current_user::text, d.datdba::regrole::text,
+		       coalesce(has_schema_privilege(to_regnamespace(quote_ident($1)), 'CREATE'), has_database_privilege(d.oid, 'CREATE'))
+		  FROM pg_catalog.pg_database d WHERE d.datname = current_database()`, schema).Scan(&there, &role, &owner, &may)
+	if err == nil && !may {
+		return &unknowable{fmt.Sprintf("the role %s may create nothing in schema %s of a scratch database made like this one; run this as its owner, %s", role, schema, owner)}
+	}
+	if err == nil && !there {
+		err = p.send(ctx, "CREATE SCHEMA "+pgx.Identifier{schema}.Sanitize())
+	}
+	if err != nil {
+		return fmt.Errorf("preparing a scratch database: %w", pg.Cause(ctx, err))
+	}
+	return nil
 }
 
 // fresh gives the next file a session as a run of its own would.

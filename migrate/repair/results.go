@@ -45,7 +45,7 @@ func (f *Finding) Results() []ops.Result {
 		}
 	}
 	for _, i := range f.Invalid {
-		add("repair.invalid."+strings.TrimPrefix(i.Name, "public."), i.result())
+		results = append(results, i.Result())
 	}
 	if n := len(f.Elsewhere); n > 0 {
 		add("repair.elsewhere", ops.Pass(fmt.Sprintf("elsewhere the database differs from the files in %s, which does not matter here", count(n, "place", "places")), facts(f.Elsewhere)...))
@@ -99,7 +99,14 @@ func (s *Script) result() ops.Result {
 	return ops.Pass(what, fact)
 }
 
-func (i InvalidIndex) result() ops.Result {
+// Result is the index for a report, with the SQL that mends it.
+func (i InvalidIndex) Result() ops.Result {
+	r := i.said()
+	r.ID = "repair.invalid." + strings.TrimPrefix(i.Name, "public.")
+	return r
+}
+
+func (i InvalidIndex) said() ops.Result {
 	what := fmt.Sprintf("index %s on %s is INVALID: no query uses it, every write keeps it up", i.Name, i.Table)
 	switch {
 	case i.Builder != 0:
