@@ -129,7 +129,7 @@ func (e *examiner) find() error {
 			Detail: []string{"without the file nothing can be compared"},
 			State:  []string{"nothing was touched"},
 			Next: []string{
-				"clipperops migrate repair --path DIR   with the directory that has it",
+				"name the directory that has it with --path DIR",
 				"or, where you know by other means what stands, as a last resort: clipperops migrate force VERSION",
 			},
 		}
@@ -192,6 +192,9 @@ func (u *unknowable) Error() string { return u.why }
 
 func reasonOf(reasons []string, err error) ([]string, error) {
 	var u *unknowable
+	if errors.As(err, &u) && slices.Contains(reasons, u.why) {
+		return reasons, nil
+	}
 	if errors.As(err, &u) {
 		return append(reasons, u.why), nil
 	}

@@ -1,9 +1,11 @@
 package repair_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
+	"github.com/clipper/clipperops/internal/config"
 	"github.com/clipper/clipperops/internal/ops"
 	"github.com/clipper/clipperops/internal/pgtest"
 	"github.com/clipper/clipperops/migrate/repair"
@@ -214,11 +216,31 @@ func TestRowsThatNameNoFile(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, plain().source(t)).up(10).dirty(48)
 	_, err := repair.Examine(t.Context(), s.input())
-	if f := ops.AsFailure(err); f == nil || f.Code != ops.ExitRefused || !strings.Contains(f.What, "48, which has no file in testdata") {
+	if f := ops.AsFailure(err); f == nil || f.Code != ops.ExitRefused || !strings.Contains(f.What, "48, which has no file in testdata") ||
+		!strings.Contains(strings.Join(f.Next, "; "), "clipperops migrate force VERSION") {
 		t.Errorf("%v", err)
 	}
 	s.sql("INSERT INTO schema_migrations VALUES (49, false)")
 	if f := ops.AsFailure(func() error { _, err := repair.Examine(t.Context(), s.input()); return err }()); f == nil || !strings.Contains(f.What, "has 2 rows") {
 		t.Errorf("%v", f)
+	}
+}
+
+// TestARoleThatMayMakeNothing guards against the server's bare refusal: that nothing could
+// be compared is said once, with who can.
+func TestARoleThatMayMakeNothing(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, plain().source(t)).up(10).dirty(11)
+	in, reader := s.input(), pgtest.NewRole(t, "")
+	in.Empty = func(context.Context) (config.Target, func(), error) {
+		return reader.WithDatabase(pgtest.New(t).Database), func() {}, nil
+	}
+	in.Clone = in.Empty
+	f, err := repair.Examine(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.Verdict != repair.CannotTell || len(f.Reasons) != 1 || !strings.Contains(f.Reasons[0], "may create nothing in schema public") || !strings.Contains(f.Reasons[0], "run this as its owner") {
+		t.Errorf("%s %q", f.Verdict, f.Reasons)
 	}
 }
