@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/clipper/clipperops/moderation/problem"
 	"github.com/clipper/clipperops/moderation/tokens"
@@ -33,9 +34,7 @@ func (s *Service) judge(ctx context.Context, session tokens.Session, o Operation
 		return problem.New(problem.InsufficientScopes, "your Twitch session may not do that").
 			WithDetail("link your account again with %s", twitch.ScopeManageBans).Because(err)
 	case twitch.Unauthorized:
-		if session.Invalid == "" {
-			_ = s.Sessions.Rejected(ctx, session, "Twitch does not take it any more") // the next one is told the same by Twitch
-		}
+		s.rejected(ctx, session)
 		return over("Twitch does not take it any more").Because(err)
 	case twitch.AlreadyBanned:
 		return failed.WithDetail("the user is banned already")
@@ -54,10 +53,24 @@ func (s *Service) judge(ctx context.Context, session tokens.Session, o Operation
 	}
 }
 
-// untouched reports whether Twitch was away and has certainly done nothing: such an
-// operation is not one of the user's ten. Nobody is locked out for an hour because
-// Twitch was down for a minute; the circuit breaker keeps the tries few.
+// rejected notes that Twitch does not take the session any more. That it cannot be
+// noted changes nothing: Twitch says the same to the next one.
+func (s *Service) rejected(ctx context.Context, session tokens.Session) {
+	_ = s.Sessions.Rejected(context.WithoutCancel(ctx), session, "Twitch does not take it any more")
+}
+
+// untouched reports whether Twitch has certainly done nothing because it was away or
+// takes no more: such an operation is not one of the user's ten. Nobody is locked out
+// for an hour because Twitch was down for a minute; the circuit breaker and the wait
+// that Twitch demands keep the tries few. What may have been done is another kind,
+// twitch.Uncertain.
 func untouched(err error) bool {
+	var limited *twitch.RateLimited
+	if errors.As(err, &limited) {
+		return true
+	}
 	var said *twitch.Error
-	return errors.As(err, &said) && (said.Kind == twitch.CircuitOpen || said.Kind == twitch.Unreachable || said.Kind == twitch.Upstream)
+	return errors.As(err, &said) && slices.Contains([]twitch.Kind{
+		twitch.CircuitOpen, twitch.Unreachable, twitch.Timeout, twitch.Upstream, twitch.Conflict,
+	}, said.Kind)
 }

@@ -21,43 +21,49 @@ const (
 // this service.
 const lockClass int32 = 0x6d6f6462
 
-// take takes one of the user's operations in this transaction, or says when there
-// will be one. The lock makes those who come at the same moment, to whichever
-// instance, count one after the other; it ends with the transaction.
-func take(ctx context.Context, tx pgx.Tx, user uuid.UUID) error {
+// sweeps is how many operations that no longer count go with each that is taken. It
+// is more than one, so that they become fewer however many users never come again.
+const sweeps = 20
+
+// take takes one of the user's operations in this transaction and says when that was,
+// or when there will be one. The lock makes those who come at the same moment, to
+// whichever instance, count one after the other; it ends with the transaction.
+func take(ctx context.Context, tx pgx.Tx, user uuid.UUID) (at time.Time, err error) {
 	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1, hashtext($2))`, lockClass, user.String()); err != nil {
-		return err
-	}
-	// What no longer counts goes when its user comes again: a user keeps ten rows at most.
-	if _, err := tx.Exec(ctx, `DELETE FROM moderation_api.ban_operations WHERE user_id = $1 AND at <= clock_timestamp() - $2::interval`, user, window); err != nil {
-		return err
+		return at, err
 	}
 	var used int
 	var wait float64
 	// The clock is the server's, the same for all instances. The oldest of the last
 	// ten leaves the window first.
-	err := tx.QueryRow(ctx, `
+	err = tx.QueryRow(ctx, `
 		SELECT count(*), coalesce(extract(epoch FROM min(at) + $3::interval - clock_timestamp()), 0)
 		FROM (SELECT at FROM moderation_api.ban_operations
 		      WHERE user_id = $1 AND at > clock_timestamp() - $3::interval ORDER BY at DESC LIMIT $2) last`,
 		user, perWindow, window).Scan(&used, &wait)
 	if err != nil {
-		return err
+		return at, err
 	}
 	if used >= perWindow {
-		return problem.New(problem.RateLimitExceeded, "you have used your %d ban operations of this hour", perWindow).
+		return at, problem.New(problem.RateLimitExceeded, "you have used your %d ban operations of this hour", perWindow).
 			WithRetry(max(time.Second, time.Duration(wait*float64(time.Second))))
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO moderation_api.ban_operations (user_id, at) VALUES ($1, clock_timestamp())`, user)
-	return err
+	// Rows that another transaction is sweeping are left to it: nobody waits for them.
+	if _, err := tx.Exec(ctx, `
+		DELETE FROM moderation_api.ban_operations WHERE ctid IN (
+			SELECT ctid FROM moderation_api.ban_operations WHERE at <= clock_timestamp() - $1::interval
+			ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)`, window, sweeps); err != nil {
+		return at, err
+	}
+	err = tx.QueryRow(ctx, `INSERT INTO moderation_api.ban_operations (user_id, at) VALUES ($1, clock_timestamp()) RETURNING at`, user).Scan(&at)
+	return at, err
 }
 
-// giveBack returns the operation that the user took last. That it cannot be returned
+// giveBack returns the operation that the user took then. That it cannot be returned
 // costs the user one, and nobody else anything.
-func (s *Service) giveBack(ctx context.Context, user uuid.UUID) {
-	err := s.Pool.Write(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `DELETE FROM moderation_api.ban_operations WHERE ctid = (
-			SELECT ctid FROM moderation_api.ban_operations WHERE user_id = $1 ORDER BY at DESC LIMIT 1 FOR UPDATE)`, user)
+func (s *Service) giveBack(ctx context.Context, user uuid.UUID, at time.Time) {
+	err := s.Pool.Write(context.WithoutCancel(ctx), func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `DELETE FROM moderation_api.ban_operations WHERE user_id = $1 AND at = $2`, user, at)
 		return err
 	})
 	if err != nil {

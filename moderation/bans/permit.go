@@ -87,6 +87,8 @@ func (s *Service) session(ctx context.Context, by identity.User) (tokens.Session
 	switch {
 	case errors.Is(err, tokens.ErrNone):
 		return session, none
+	case errors.Is(err, tokens.ErrUnreadable):
+		return session, problem.New(problem.Internal, "your Twitch session cannot be read here").Because(err)
 	case err != nil:
 		return session, err
 	case session.Invalid != "":
@@ -102,53 +104,61 @@ func over(why string) *problem.Problem {
 		WithDetail("%s; link your account again", why)
 }
 
-// needModerator refuses who does not moderate the channel, in Twitch's own word.
+// needModerator refuses who does not moderate the channel, in Twitch's own word. Where
+// Twitch does not tell, nobody is refused here: it is the user's own session that the
+// operation is done with, and Twitch refuses it there.
 func (s *Service) needModerator(ctx context.Context, session tokens.Session, broadcaster string) error {
-	not := problem.New(problem.NotModerator, "you do not moderate this channel on Twitch")
 	moderates, known := s.memory.get(broadcaster, session.TwitchUserID)
 	if !known {
 		var err error
-		if moderates, err = s.askModerator(ctx, session, broadcaster); err != nil {
+		if moderates, known, err = s.askModerator(ctx, session, broadcaster); err != nil {
 			return err
 		}
-		s.memory.put(broadcaster, session.TwitchUserID, moderates)
+		if known {
+			s.memory.put(broadcaster, session.TwitchUserID, moderates)
+		}
 	}
-	if !moderates {
-		return not
+	if known && !moderates {
+		return problem.New(problem.NotModerator, "you do not moderate this channel on Twitch")
 	}
 	return nil
 }
 
-// askModerator asks Twitch with the broadcaster's own session, where Clipper has
-// one that may ask, since Twitch answers the broadcaster about the moderators of a
-// channel; otherwise with the user's.
-func (s *Service) askModerator(ctx context.Context, session tokens.Session, broadcaster string) (bool, error) {
-	asking := session
+// askModerator asks Twitch with the broadcaster's own session, where Clipper has one
+// that may ask, since Twitch tells the broadcaster alone who moderates a channel;
+// otherwise with the user's, since servers that imitate Helix tell the moderators too.
+func (s *Service) askModerator(ctx context.Context, session tokens.Session, broadcaster string) (moderates, known bool, err error) {
 	owner, err := s.Sessions.OfTwitch(ctx, broadcaster)
-	if err == nil && owner.Invalid == "" && owner.Has(twitch.ScopeReadModeration) {
-		asking = owner
-	} else if err != nil && !errors.Is(err, tokens.ErrNone) {
-		return false, err
+	switch {
+	case err == nil && owner.Invalid == "" && owner.Has(twitch.ScopeReadModeration):
+		moderates, err = s.Twitch.IsModerator(ctx, owner.Access, broadcaster, session.TwitchUserID)
+		switch kindOf(err) {
+		case twitch.Unauthorized: // the broadcaster's session is over; that is not this user's doing
+			s.rejected(ctx, owner)
+		case twitch.MissingScope, twitch.NotModerator:
+		default:
+			return moderates, err == nil, s.judge(ctx, session, Operation{Broadcaster: broadcaster}, err)
+		}
+	case err != nil && !errors.Is(err, tokens.ErrNone) && !errors.Is(err, tokens.ErrUnreadable):
+		return false, false, err
 	}
-	moderates, err := s.Twitch.IsModerator(ctx, asking.Access, broadcaster, session.TwitchUserID)
+	moderates, err = s.Twitch.IsModerator(ctx, session.Access, broadcaster, session.TwitchUserID)
+	switch kindOf(err) {
+	case twitch.Unauthorized, twitch.MissingScope:
+		// Twitch says so to everybody but the broadcaster. Whether this session is over,
+		// too, the operation will show.
+		return false, false, nil
+	case twitch.NotModerator:
+		return false, true, nil
+	}
+	return moderates, err == nil, s.judge(ctx, session, Operation{Broadcaster: broadcaster}, err)
+}
+
+// kindOf is the kind of Twitch's error, "" when it is none of Twitch's.
+func kindOf(err error) twitch.Kind {
 	var said *twitch.Error
 	if errors.As(err, &said) {
-		switch said.Kind {
-		case twitch.NotModerator:
-			return false, nil
-		case twitch.MissingScope:
-			return false, problem.New(problem.InsufficientScopes, "Twitch does not tell whether you moderate this channel").
-				WithDetail("link your account again with %s", twitch.ScopeReadModeration).Because(err)
-		case twitch.Unauthorized:
-			if asking.UserID != session.UserID {
-				// The broadcaster's session is over; that is not this user's doing.
-				_ = s.Sessions.Rejected(ctx, asking, "Twitch does not take it any more")
-				moderates, err = s.Twitch.IsModerator(ctx, session.Access, broadcaster, session.TwitchUserID)
-			}
-		}
+		return said.Kind
 	}
-	if err != nil {
-		return false, s.judge(ctx, session, Operation{Broadcaster: broadcaster}, err)
-	}
-	return moderates, nil
+	return ""
 }

@@ -1,8 +1,9 @@
 package httpapi
 
 import (
+	"fmt"
+	"io"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/clipper/clipperops/moderation/bans"
@@ -44,6 +45,9 @@ func (a *api) twitchBan(r *request) (answer, error) {
 	body, err := decode[banBody](r)
 	o := bans.Operation{Kind: bans.Ban, Broadcaster: body.BroadcasterID, User: body.UserID, Reason: body.Reason}
 	if err == nil {
+		err = r.query().err // everything is in the body
+	}
+	if err == nil {
 		o.Duration, err = timeout(body.Duration)
 	}
 	if err == nil {
@@ -73,26 +77,35 @@ func (a *api) twitchUnban(r *request) (answer, error) {
 // to drop the body of a DELETE.
 func unbanOf(r *request) (unbanBody, error) {
 	q := r.query("broadcasterID", "userID")
-	if q.err != nil {
-		return unbanBody{}, q.err
-	}
-	if len(q.values) == 0 {
+	ids := unbanBody{BroadcasterID: q.values.Get("broadcasterID"), UserID: q.values.Get("userID")}
+	switch {
+	case q.err != nil:
+		return ids, q.err
+	case r.ContentLength == 0 && len(q.values) == 0:
+		return ids, problem.New(problem.InvalidRequest, "broadcasterID and userID are missing").WithDetail("send them in the query or in the body")
+	case len(q.values) == 0:
 		return decode[unbanBody](r)
+	case r.ContentLength != 0 && !empty(r.Body): // -1 is a length that is not told
+		return ids, problem.New(problem.InvalidRequest, "the ids are in the query and there is a body, too").WithDetail("send them in one place")
 	}
-	if r.ContentLength > 0 {
-		return unbanBody{}, problem.New(problem.InvalidRequest, "the ids are in the query and there is a body, too").WithDetail("send them in one place")
-	}
-	return unbanBody{BroadcasterID: q.values.Get("broadcasterID"), UserID: q.values.Get("userID")}, nil
+	return ids, nil
 }
 
-// act does the operation, unless reading it has failed already. Whoever may not is
-// told that, whatever was wrong with the request.
+// empty reports whether there is nothing in the body, which cannot be read afterwards.
+func empty(body io.Reader) bool {
+	n, _ := io.ReadFull(body, make([]byte, 1))
+	return n == 0
+}
+
+// act does the operation, unless reading it has failed already. The flag is asked
+// here and again in the service. Whoever may not act at all is told that, whatever
+// was wrong with the request.
 func (a *api) act(r *request, o bans.Operation, err error) (answer, error) {
+	if !a.Flag(r.User.ID) {
+		err = bans.Disabled()
+	}
 	if err != nil {
-		if !a.Flag(r.User.ID) {
-			err = bans.Disabled()
-		}
-		return answer{}, r.refuse(bans.Entry(r.User, r.Origin, o), err)
+		return answer{}, a.Bans.Refuse(r.Context(), r.User, r.Origin, o, err)
 	}
 	if err := a.Bans.Do(r.Context(), r.User, r.Origin, o); err != nil {
 		return answer{}, err
@@ -105,8 +118,10 @@ func told(o bans.Operation) string {
 	switch {
 	case o.Kind == bans.Unban:
 		return "the user is unbanned"
+	case o.Duration == time.Second:
+		return "the user is timed out for 1 second"
 	case o.Duration > 0:
-		return "the user is timed out for " + strings.TrimSuffix(o.Duration.String(), "0s")
+		return fmt.Sprintf("the user is timed out for %d seconds", o.Duration/time.Second)
 	default:
 		return "the user is banned"
 	}

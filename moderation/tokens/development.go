@@ -24,7 +24,8 @@ type Fixed struct {
 func ReadFixed(content []byte) (*Fixed, error) {
 	f := &Fixed{map[uuid.UUID]Session{}, map[string]Session{}}
 	lines := bufio.NewScanner(bytes.NewReader(content))
-	for n := 1; lines.Scan(); n++ {
+	n := 1
+	for ; lines.Scan(); n++ {
 		line := strings.TrimSpace(lines.Text())
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
@@ -39,11 +40,20 @@ func ReadFixed(content []byte) (*Fixed, error) {
 		}
 		s := Session{UserID: user, TwitchUserID: fields[1], Access: twitch.NewToken(fields[2])}
 		if len(fields) == 4 {
-			s.Scopes = strings.Split(fields[3], ",")
+			s.Scopes = strings.FieldsFunc(fields[3], func(r rune) bool { return r == ',' })
+		}
+		if _, twice := f.byUser[user]; twice {
+			return nil, fmt.Errorf("line %d of the development tokens is the second one of its user", n)
+		}
+		if _, twice := f.byTwitch[s.TwitchUserID]; twice {
+			return nil, fmt.Errorf("line %d of the development tokens is the second one of its Twitch user", n)
 		}
 		f.byUser[user], f.byTwitch[s.TwitchUserID] = s, s
 	}
-	return f, lines.Err()
+	if lines.Err() != nil {
+		return nil, fmt.Errorf("line %d of the development tokens is too long", n)
+	}
+	return f, nil
 }
 
 // Of is the session of a user of Clipper.

@@ -79,11 +79,11 @@ func (k *Keyring) seal(user uuid.UUID, kind, token string) []byte {
 func (k *Keyring) open(id string, user uuid.UUID, kind string, sealed []byte) (twitch.Token, error) {
 	aead, ok := k.keys[id]
 	if !ok {
-		return twitch.Token{}, fmt.Errorf("the %s token is encrypted with key %s, which this service does not have; is TOKEN_KEY_PREVIOUS missing?", kind, id)
+		return twitch.Token{}, fmt.Errorf("%w: the %s token is encrypted with key %s; is TOKEN_KEY_PREVIOUS missing?", ErrUnknownKey, kind, id)
 	}
 	plain, err := aead.Open(nil, nil, sealed, bound(user, kind))
 	if err != nil {
-		return twitch.Token{}, fmt.Errorf("the %s token does not open with key %s: the row was changed by somebody else", kind, id)
+		return twitch.Token{}, fmt.Errorf("%w: the %s token does not open with key %s: the row was changed by somebody else", ErrUnreadable, kind, id)
 	}
 	return twitch.NewToken(string(plain)), nil
 }

@@ -3,6 +3,7 @@ package tokens
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -31,6 +32,13 @@ func (s Session) Has(scopes ...string) bool {
 // not good any more.
 var ErrNone = errors.New("no Twitch session")
 
+// ErrUnreadable says that a session is there and cannot be decrypted.
+var ErrUnreadable = errors.New("the Twitch session cannot be decrypted")
+
+// ErrUnknownKey is why it cannot, when its key is not here: the session is good, and
+// is read again once the key is back.
+var ErrUnknownKey = fmt.Errorf("%w: its key is not known here", ErrUnreadable)
+
 // Sessions finds sessions.
 type Sessions interface {
 	// Of is the session of a user of Clipper; ErrNone when there is none.
@@ -38,6 +46,7 @@ type Sessions interface {
 	// OfTwitch is the session of a Twitch user; ErrNone when there is none.
 	OfTwitch(ctx context.Context, twitchUser string) (Session, error)
 	// Rejected notes that Twitch does not take the session any more. It is given the
-	// session that was tried: one that was renewed meanwhile is not touched.
+	// session that was tried: one that was renewed meanwhile is not touched. One that
+	// can be refreshed is good again after that.
 	Rejected(ctx context.Context, tried Session, why string) error
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/clipper/clipperops/moderation/database"
+	"github.com/clipper/clipperops/moderation/twitch"
 )
 
 // The kinds of token, as their encryption binds them.
@@ -64,15 +65,21 @@ func (s *Store) scan(row pgx.Row) (Session, error) {
 	if expires != nil {
 		session.ExpiresAt = *expires
 	}
-	if session.Access, err = s.keys.open(key, session.UserID, kindAccess, access); err != nil {
-		return Session{}, err
+	if session.Access, session.Refresh, err = s.open(key, session.UserID, access, refresh); err != nil && session.Invalid == "" {
+		return Session{UserID: session.UserID}, err
 	}
-	if refresh != nil {
-		if session.Refresh, err = s.keys.open(key, session.UserID, kindRefresh, refresh); err != nil {
-			return Session{}, err
-		}
+	return session, nil // one that is over is told as that, readable or not
+}
+
+// open decrypts both tokens of a row.
+func (s *Store) open(key string, user uuid.UUID, sealedAccess, sealedRefresh []byte) (access, refresh twitch.Token, err error) {
+	if access, err = s.keys.open(key, user, kindAccess, sealedAccess); err != nil {
+		return access, refresh, err
 	}
-	return session, nil
+	if sealedRefresh != nil {
+		refresh, err = s.keys.open(key, user, kindRefresh, sealedRefresh)
+	}
+	return access, refresh, err
 }
 
 // Put keeps a session, instead of the one the user had.
@@ -99,23 +106,46 @@ func (s *Store) put(ctx context.Context, tx pgx.Tx, session Session) error {
 	return err
 }
 
-// Rejected notes that Twitch does not take the session any more.
+// Rejected notes that Twitch does not take the session any more. One that has a
+// refresh token is due at once: the validator may make it good again.
 func (s *Store) Rejected(ctx context.Context, tried Session, why string) error {
+	return s.whileSame(ctx, tried, func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE moderation_api.twitch_tokens SET invalid_reason = $2, updated_at = now(),
+			validated_at = CASE WHEN refresh_token IS NULL THEN now() END WHERE user_id = $1`, tried.UserID, why)
+		return err
+	})
+}
+
+// over notes that the session is at its end: nothing makes it good but its user's
+// linking the account again. What it could be refreshed with goes.
+func (s *Store) over(ctx context.Context, tried Session, why string) error {
+	return s.whileSame(ctx, tried, func(ctx context.Context, tx pgx.Tx) error { return over(ctx, tx, tried.UserID, why) })
+}
+
+func over(ctx context.Context, tx pgx.Tx, user uuid.UUID, why string) error {
+	_, err := tx.Exec(ctx, `UPDATE moderation_api.twitch_tokens
+		SET invalid_reason = $2, refresh_token = NULL, validated_at = now(), updated_at = now() WHERE user_id = $1`, user, why)
+	return err
+}
+
+// renewed keeps the session that Twitch gave for the one that was tried.
+func (s *Store) renewed(ctx context.Context, tried, fresh Session) error {
+	return s.whileSame(ctx, tried, func(ctx context.Context, tx pgx.Tx) error { return s.put(ctx, tx, fresh) })
+}
+
+// whileSame runs fn unless the session that was tried is gone or was replaced
+// meanwhile: what Twitch said of it says nothing about another.
+func (s *Store) whileSame(ctx context.Context, tried Session, fn func(context.Context, pgx.Tx) error) error {
 	return s.pool.Write(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		now, err := s.scan(tx.QueryRow(ctx, `SELECT `+sessionColumns+` FROM moderation_api.twitch_tokens WHERE user_id = $1 FOR UPDATE`, tried.UserID))
 		if errors.Is(err, pgx.ErrNoRows) || (err == nil && now.Access != tried.Access) {
-			return nil // gone, or renewed meanwhile
+			return nil
 		}
 		if err != nil {
 			return err
 		}
-		return reject(ctx, tx, tried.UserID, why)
+		return fn(ctx, tx)
 	})
-}
-
-func reject(ctx context.Context, tx pgx.Tx, user uuid.UUID, why string) error {
-	_, err := tx.Exec(ctx, `UPDATE moderation_api.twitch_tokens SET invalid_reason = $2, validated_at = now(), updated_at = now() WHERE user_id = $1`, user, why)
-	return err
 }
 
 func timeOrNull(at time.Time) *time.Time {

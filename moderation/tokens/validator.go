@@ -3,13 +3,12 @@ package tokens
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
-
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/clipper/clipperops/moderation/twitch"
 )
@@ -21,6 +20,12 @@ const (
 	soon = 15 * time.Minute
 	// pause is between two looks at what is due.
 	pause = time.Minute
+	// due is the age at which a session is validated again, so that the hour is not
+	// over before somebody has looked.
+	due = Hour - 2*pause
+	// again is when a session is tried once more about which Twitch gave no answer that
+	// says something, or that cannot be read here.
+	again = 5 * time.Minute
 )
 
 // Round is what the validator last did.
@@ -86,112 +91,81 @@ func (v *Validator) Run(ctx context.Context) {
 }
 
 // Round validates every session that is due. It stops at the first one that Twitch
-// could not be asked about: the next would fare no better.
+// could not be asked about: the next would fare no better. One about which Twitch
+// says nothing, or that cannot be read here, stops none of the others.
 func (v *Validator) Round(ctx context.Context) error {
+	var first error
+	failed := 0
 	for {
 		session, found, err := v.claim(ctx)
-		if err != nil || !found {
+		if err == nil && !found {
+			break
+		}
+		if err == nil {
+			err = v.validate(ctx, session)
+		}
+		if err == nil {
+			continue
+		}
+		if !found || !alone(err) {
 			return err
 		}
-		if err := v.validate(ctx, session); err != nil {
+		if err := v.later(ctx, session); err != nil {
 			return err
+		}
+		if failed++; first == nil {
+			first = fmt.Errorf("the session of %s: %w", session.UserID, err)
 		}
 	}
+	if failed > 1 {
+		return fmt.Errorf("%w (and %d other sessions)", first, failed-1)
+	}
+	return first
 }
 
-// claim takes the session that has waited longest out of what is due, by saying
-// that it was just looked at: no other instance asks about the same one. Should
-// this one be killed before it has asked, the session is due in an hour again, and
-// Twitch says what it thinks of it whenever it is used.
-func (v *Validator) claim(ctx context.Context) (session Session, found bool, err error) {
-	err = v.store.pool.Write(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		var user uuid.UUID
-		err := tx.QueryRow(ctx, `
-			UPDATE moderation_api.twitch_tokens SET validated_at = now() WHERE user_id = (
-				SELECT user_id FROM moderation_api.twitch_tokens
-				WHERE invalid_reason IS NULL AND (validated_at IS NULL OR validated_at < now() - $1::interval
-				   OR (refresh_token IS NOT NULL AND expires_at < now() + $2::interval AND validated_at < now() - $3::interval))
-				ORDER BY validated_at NULLS FIRST LIMIT 1 FOR UPDATE SKIP LOCKED)
-			RETURNING user_id`, Hour, soon, pause).Scan(&user)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		found = true
-		session, err = v.store.scan(tx.QueryRow(ctx, `SELECT `+sessionColumns+` FROM moderation_api.twitch_tokens WHERE user_id = $1`, user))
-		if err != nil {
-			// A row that does not open is nobody's session; it must not stop the others.
-			v.log.ErrorContext(ctx, "ERROR moderation twitch session cannot be read", slog.String("user_id", user.String()), slog.Any("error", err))
-			session = Session{UserID: user}
-			return reject(ctx, tx, user, "it cannot be decrypted")
-		}
-		return nil
-	})
-	return session, found, err
-}
-
-// validate asks Twitch about one session, and renews it when that is due.
+// validate asks Twitch about one session, and renews it when that is due. What was
+// learned is kept also when the service is being stopped.
 func (v *Validator) validate(ctx context.Context, session Session) error {
-	if session.Access.IsZero() {
+	keep := context.WithoutCancel(ctx)
+	if session.Access.IsZero() { // it could not be read
+		if session.Invalid != "" {
+			return v.store.over(keep, session, session.Invalid)
+		}
 		return nil
 	}
 	grant, err := v.oauth.Validate(ctx, session.Access)
 	switch {
-	case rejected(err):
-		return v.renew(ctx, session, "Twitch does not take it any more")
+	case isKind(err, twitch.Unauthorized):
+		return v.renew(keep, session, "Twitch does not take it any more")
+	case alone(err):
+		return err
 	case err != nil:
-		return errors.Join(err, v.unclaim(ctx, session))
+		return errors.Join(err, v.unclaim(keep, session))
 	case grant.UserID != session.TwitchUserID:
-		return v.store.Rejected(ctx, session, "it is another Twitch user's")
+		return v.store.over(keep, session, "it is another Twitch user's")
 	}
-	session.Scopes, session.ExpiresAt = grant.Scopes, grant.Expires
-	if !grant.Expires.IsZero() && time.Until(grant.Expires) < soon && v.may && !session.Refresh.IsZero() {
-		return v.renew(ctx, session, "")
-	}
-	return v.store.pool.Write(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE moderation_api.twitch_tokens SET scopes = $2, expires_at = $3, validated_at = now() WHERE user_id = $1`,
-			session.UserID, session.Scopes, timeOrNull(session.ExpiresAt))
+	known := session
+	known.Scopes, known.ExpiresAt = grant.Scopes, grant.Expires
+	// Kept anew it is encrypted with the newest key: an hour after a key was replaced
+	// nothing needs the old one.
+	if err := v.store.renewed(keep, session, known); err != nil {
 		return err
-	})
+	}
+	if !grant.Expires.IsZero() && time.Until(grant.Expires) < soon {
+		return v.renew(keep, known, "")
+	}
+	return nil
 }
 
-// renew refreshes the session, or notes why it is over; with an empty reason it may
-// live on when it cannot be refreshed yet.
-func (v *Validator) renew(ctx context.Context, session Session, over string) error {
-	if session.Refresh.IsZero() || !v.may {
-		return v.store.Rejected(ctx, session, over)
-	}
-	fresh, err := v.oauth.Refresh(ctx, session.Refresh)
-	switch {
-	case rejected(err):
-		return v.store.Rejected(ctx, session, "Twitch does not refresh it any more")
-	case err != nil && over == "":
-		v.log.WarnContext(ctx, "a Twitch session could not be refreshed yet", slog.String("user_id", session.UserID.String()), slog.Any("error", err))
-		return nil
-	case err != nil:
-		return errors.Join(err, v.unclaim(ctx, session))
-	}
-	session.Access, session.Refresh = fresh.Access, fresh.Refresh
-	if len(fresh.Scopes) > 0 {
-		session.Scopes = fresh.Scopes
-	}
-	session.ExpiresAt = fresh.Expires
-	return v.store.Put(ctx, session)
-}
-
-// rejected reports whether Twitch does not take the token, as opposed to not
-// having been asked.
-func rejected(err error) bool {
+// isKind reports whether it is an error of Twitch's of one of the kinds.
+func isKind(err error, kinds ...twitch.Kind) bool {
 	var said *twitch.Error
-	return errors.As(err, &said) && (said.Kind == twitch.Unauthorized || said.Kind == twitch.Invalid)
+	return errors.As(err, &said) && slices.Contains(kinds, said.Kind)
 }
 
-// unclaim makes the session due again: Twitch could not be asked about it.
-func (v *Validator) unclaim(ctx context.Context, session Session) error {
-	return v.store.pool.Write(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE moderation_api.twitch_tokens SET validated_at = NULL WHERE user_id = $1`, session.UserID)
-		return err
-	})
+// alone reports whether the error is about this one session, as opposed to Twitch or
+// the database being away.
+func alone(err error) bool {
+	var refresh *unrefreshed
+	return errors.Is(err, ErrUnreadable) || errors.As(err, &refresh) || isKind(err, twitch.Malformed, twitch.Invalid)
 }
