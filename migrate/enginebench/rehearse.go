@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/clipper/clipperops/internal/config"
 	"github.com/clipper/clipperops/internal/pg"
+	"github.com/clipper/clipperops/internal/sandbox"
 	"github.com/clipper/clipperops/migrate"
 	"github.com/clipper/clipperops/migrate/rehearsal"
 	"github.com/oklog/ulid/v2"
@@ -20,8 +22,30 @@ const (
 )
 
 // benchRehearsal is a rehearsal of 100 files up, down and up, the clone's making and
-// dropping included, beside applying them once.
-func benchRehearsal(ctx context.Context, server config.Target, _ settings) error {
+// dropping included, beside applying them once: on a server that keeps what it commits, as
+// every target does, and on the throwaway one, which gives that up and so shows what
+// measuring costs. The clone's own commits wait for no disk in either place.
+func benchRehearsal(ctx context.Context, throwaway config.Target, _ settings) (err error) {
+	lasting, err := sandbox.StartServer(ctx, sandbox.ServerOptions{Ephemeral: true, PathEnv: os.Getenv("PATH")})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lasting.Stop(context.WithoutCancel(ctx))) }()
+	for _, on := range []struct {
+		name   string
+		server config.Target
+	}{
+		{"a server that waits for its disk", lasting.Target("postgres")},
+		{"one that does not", throwaway},
+	} {
+		if err := benchRehearsalOn(ctx, on.server, on.name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func benchRehearsalOn(ctx context.Context, server config.Target, name string) error {
 	found, err := programs(ctx, server)
 	if err != nil {
 		return err
@@ -47,7 +71,7 @@ func benchRehearsal(ctx context.Context, server config.Target, _ settings) error
 			return err
 		}
 	}
-	fmt.Printf("\nrehearsal: %d files with %d tables, up, down and up, %d rounds\n\n", schemaFiles, schemaTables, rehearsals)
+	fmt.Printf("\nrehearsal: %d files with %d tables, up, down and up, %d rounds, on %s\n\n", schemaFiles, schemaTables, rehearsals, name)
 	heading()
 	spread("applied once", applied)
 	spread("rehearsed", rehearsed)
