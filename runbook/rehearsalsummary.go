@@ -109,7 +109,10 @@ func verdictOnTheWayBack(o *rehearsal.Outcome, found []ops.Result) string {
 	case verdictOn(found, "rehearse.lost") != ops.StatusPass:
 		return "its schema is reversible, what it loses is not"
 	}
-	return "reversible"
+	if o.Mode == rehearsal.WithData {
+		return "reversible"
+	}
+	return "the schema is reversible, rows were not tried"
 }
 
 // verdictOn is the status of the finding of that id, pass when there is none.

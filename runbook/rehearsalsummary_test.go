@@ -32,8 +32,12 @@ func TestTheSummarySaysWhatWasNotTried(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if !strings.HasSuffix(r.Summary, "here: reversible") {
+	if !strings.HasSuffix(r.Summary, "here: the schema is reversible, rows were not tried") {
 		t.Errorf("summary %q", r.Summary)
+	}
+	o.Mode = rehearsal.WithData
+	if r := rehearsalSummary(o, found, 0); !strings.HasSuffix(r.Summary, "here: reversible") {
+		t.Errorf("with the backup's rows: summary %q", r.Summary)
 	}
 	lossy := append(found, finding("rehearse.lost", ops.Warn("lost for good: table one", "x")))
 	if r := rehearsalSummary(o, lossy, 0); !strings.Contains(r.Summary, "schema is reversible, what it loses is not") {

@@ -184,21 +184,9 @@ func writesIn(tokens phrase) []string {
 
 func writesAnywhere(tokens phrase) []string {
 	var tables []string
-	for i := range tokens {
-		p := tokens[i:]
-		switch {
-		case p.take("DELETE", "FROM"), p.take("MERGE", "INTO"):
-		case p.begins("UPDATE") && (i == 0 || !isOneOf(tokens[i-1], "FOR", "DO", "KEY", "ON", "OF", "OR", "BEFORE", "AFTER")):
-			p.take("UPDATE")
-		default:
-			continue
-		}
-		p.take("ONLY")
-		if p.begins("ON") || p.begins("SET") { // GRANT UPDATE ON, DO UPDATE SET
-			continue
-		}
-		if table := p.name(); table != "" {
-			tables = append(tables, table)
+	for _, c := range changesAnywhere(tokens) {
+		if c.verb != "INSERT" && c.verb != "TRUNCATE" {
+			tables = append(tables, c.table)
 		}
 	}
 	return tables

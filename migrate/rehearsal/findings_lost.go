@@ -58,19 +58,17 @@ func (o *Outcome) renamedNames() []string {
 // for: its archive has them.
 func (o *Outcome) lost() ops.Result {
 	there := o.Pass(There)
-	var data, rest, fixes []string
-	note := func(line string, counts bool) {
-		if counts {
-			data = append(data, line)
+	var data, rest, places, fixes []string
+	for _, c := range o.gone() {
+		line := o.goneSaid(c)
+		if slices.Contains(holdsData, c.Kind) {
+			data, places = append(data, line), append(places, line)
 		} else {
 			rest = append(rest, line)
 		}
 	}
-	for _, c := range o.gone() {
-		note(o.goneSaid(c), slices.Contains(holdsData, c.Kind))
-	}
-	for _, line := range o.emptiedTables() {
-		note(line, true)
+	for _, l := range append(o.emptiedTables(), o.lostRows()...) {
+		data, places = append(data, l.brief), append(places, l.whole)
 	}
 	o.each(func(f *File, s *Statement) {
 		c := readCommand(f, s)
@@ -80,7 +78,7 @@ func (o *Outcome) lost() ops.Result {
 			}
 		}
 	})
-	all := distinct(append(slices.Clone(data), rest...))
+	all := distinct(append(places, rest...))
 	facts := lines(all[:min(len(all), mostChanges)])
 	if more := len(all) - mostChanges; more > 0 {
 		facts = append(facts, said("and "+counted(more, "more object")))
@@ -114,14 +112,17 @@ func (o *Outcome) goneSaid(c pg.Change) string {
 
 // emptiedTables are tables that lose rows and may be there all the same: truncated, made
 // anew, or with rows deleted.
-func (o *Outcome) emptiedTables() []string {
-	var all []string
+func (o *Outcome) emptiedTables() []loss {
+	var all []loss
+	add := func(f *File, s *Statement, r Relation, what string) {
+		all = append(all, loss{brief: what, whole: fmt.Sprintf("%s: %s are removed by %s; %s", f.at(s), what, brief(s), o.broughtBack(f, r, "DELETE"))})
+	}
 	o.each(func(f *File, s *Statement) {
 		counted := map[string]bool{}
 		for _, r := range s.Rows {
 			if r.Deleted > 0 && !r.Relation.New && o.stillThere(r.Relation) {
 				counted[r.Relation.String()] = true
-				all = append(all, fmt.Sprintf("%s rows of %s", grouped(r.Deleted), r.Relation))
+				add(f, s, r.Relation, fmt.Sprintf("%s rows of %s", grouped(r.Deleted), r.Relation))
 			}
 		}
 		c := readCommand(f, s)
@@ -129,18 +130,18 @@ func (o *Outcome) emptiedTables() []string {
 		if c.phrase().begins("TRUNCATE") {
 			for _, l := range slices.Concat(s.Locks, f.Locks) {
 				cascaded := slices.Contains(s.Locks, l)
-				if l.Mode >= AccessExclusive && l.Relation.Kind == "table" && (cascaded || c.names(l.Relation)) {
+				if l.Mode >= AccessExclusive && l.Relation.Kind == "table" && (cascaded || c.names(l.Relation)) && !slices.ContainsFunc(dropped, l.Relation.same) {
 					dropped = append(dropped, l.Relation)
 				}
 			}
 		}
 		for _, r := range dropped {
 			if size, known := o.Sizes[r.String()]; known && !r.New && size.rows() > 0 && !counted[r.String()] && o.stillThere(r) {
-				all = append(all, fmt.Sprintf("the rows of %s%s", r, o.inParentheses(r)))
+				add(f, s, r, fmt.Sprintf("the rows of %s%s", r, o.inParentheses(r)))
 			}
 		}
 	})
-	return distinct(all)
+	return all
 }
 
 // stillThere reports whether a table of that name stands after the plan.

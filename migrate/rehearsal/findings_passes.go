@@ -92,7 +92,7 @@ func (o *Outcome) reversible() []ops.Result {
 		r.Evidence = append(r.Evidence, said(o.reach(back)))
 		return []ops.Result{found("reversible", r)}
 	case o.Plan != nil && o.Plan.Resumes:
-		return []ops.Result{found("reversible", ops.Pass("the way back runs; a file that was half done cannot be compared with what was before it"))}
+		return []ops.Result{found("reversible", ops.Pass("the way back runs, "+o.rowsTried()+"; a file that was half done cannot be compared with what was before it"))}
 	}
 	changes := o.notRestored()
 	switch {
@@ -104,7 +104,15 @@ func (o *Outcome) reversible() []ops.Result {
 		return []ops.Result{found("reversible", judge(o.wayBack()+" leave another schema than there was: "+counted(len(changes), "difference"),
 			o.mendWayBack(), lines(o.blamed(changes))...))}
 	}
-	return []ops.Result{found("reversible", ops.Pass(fmt.Sprintf("%s restore the schema as it was, in %s", o.wayBack(), lasting(back.Took))))}
+	return []ops.Result{found("reversible", ops.Pass(fmt.Sprintf("reversible: the schema, by %s in %s; %s", o.wayBack(), lasting(back.Took), o.rowsTried())))}
+}
+
+// rowsTried says what the way back proves of rows: nothing, for only schemas are compared.
+func (o *Outcome) rowsTried() string {
+	if o.Mode == WithData {
+		return "rows were not compared"
+	}
+	return "rows were not tried"
 }
 
 // wayBack names the files that lead back.
