@@ -150,6 +150,7 @@ func (r *Release) settle() {
 	if r.Schema == "" {
 		r.Schema = "public"
 	}
+	r.Rollout.settle()
 	var first uint64
 	if len(r.Migrations) > 0 {
 		first = r.First()

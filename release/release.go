@@ -34,6 +34,8 @@ type Release struct {
 	Plans []Plan `yaml:"plans"`
 	// Writes prove that every table of the release takes rows.
 	Writes Writes `yaml:"writes"`
+	// Rollout is how the feature is exposed once it is deployed.
+	Rollout Rollout `yaml:"rollout"`
 }
 
 // Migration is one file of the release.

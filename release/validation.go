@@ -29,6 +29,7 @@ func (f *file) judge(r *Release) {
 	}
 	f.judgePrerequisites(r)
 	o := f.judgeObjects(r)
+	f.judgeRollout(&r.Rollout)
 	f.judgeProbes(r, "probes", r.Probes)
 	f.judgePlans(r, o)
 	f.judgeWrites(r, o)
