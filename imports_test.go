@@ -28,6 +28,8 @@ var arrows = map[string][]string{
 	"migrate/repair":      {"migrate", "internal/…"},
 	"migrate/enginebench": {"migrate", "migrate/rehearsal", "internal/…"},
 
+	"rollout/gate": {},
+
 	"release":    {"internal/ops", "internal/sqlscan"},
 	"migrations": {},
 	"reports":    {"internal/ops"},
