@@ -59,11 +59,14 @@ func take(ctx context.Context, tx pgx.Tx, user uuid.UUID) (at time.Time, err err
 	return at, err
 }
 
-// giveBack returns the operation that the user took then. That it cannot be returned
-// costs the user one, and nobody else anything.
+// giveBack returns the operation that the user took then: one row, also where a clock
+// that was set back gave two of them one time. That it cannot be returned costs the
+// user one, and nobody else anything.
 func (s *Service) giveBack(ctx context.Context, user uuid.UUID, at time.Time) {
 	err := s.Pool.Write(context.WithoutCancel(ctx), func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `DELETE FROM moderation_api.ban_operations WHERE user_id = $1 AND at = $2`, user, at)
+		_, err := tx.Exec(ctx, `
+			DELETE FROM moderation_api.ban_operations WHERE ctid = (
+				SELECT ctid FROM moderation_api.ban_operations WHERE user_id = $1 AND at = $2 LIMIT 1 FOR UPDATE SKIP LOCKED)`, user, at)
 		return err
 	})
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 // operation must come to one answer, with no pool and no audit log touched by May.
 func TestMayIsWhatDoWouldSay(t *testing.T) {
 	t.Parallel()
-	const channel, moderates, stranger = "100", "200", "300"
+	const channel, owned, moderates, stranger = "100", "150", "200", "300"
 	fake := twitchtest.New(twitchtest.Options{})
 	server := httptest.NewServer(fake)
 	t.Cleanup(server.Close)
@@ -42,6 +42,7 @@ func TestMayIsWhatDoWouldSay(t *testing.T) {
 	}
 	all := []string{twitch.ScopeManageBans, twitch.ScopeReadModeration}
 	owner := someone(channel, "user", all...)
+	someone(owned, "user", all...)
 	mod := someone(moderates, "user", all...)
 	outsider := someone(stranger, "user", all...)
 	site := someone("400", identity.RoleModerator, all...)
@@ -61,19 +62,22 @@ func TestMayIsWhatDoWouldSay(t *testing.T) {
 		channel string
 		want    problem.Code // "" = may
 	}{
-		"the broadcaster":                   {owner, channel, ""},
-		"a moderator of the channel":        {mod, channel, ""},
-		"a moderator in another channel":    {mod, "101", problem.NotModerator},
-		"a stranger":                        {outsider, channel, problem.NotModerator},
-		"a site moderator":                  {site, channel, problem.SiteModeratorsReadOnly},
-		"the flag off":                      {off, "800", problem.FeatureDisabled},
-		"no linked account":                 {unlinked, channel, problem.NotAuthenticated},
-		"no session with Twitch":            {sessionless, "500", problem.NotAuthenticated},
-		"no scope, in the own channel":      {narrow, "600", problem.InsufficientScopes},
-		"own channel's scope, there":        {ownOnly, "700", ""},
-		"own channel's scope, in another's": {ownOnly, channel, problem.NotBroadcaster},
-		"no channel":                        {owner, "", problem.InvalidRequest},
-		"no Twitch id":                      {owner, "100&user_id=1", problem.InvalidRequest},
+		"the broadcaster":                {owner, channel, ""},
+		"a moderator of the channel":     {mod, channel, ""},
+		"a moderator in another channel": {mod, owned, problem.NotModerator},
+		// Twitch tells the broadcaster alone who moderates, and this one is no user of
+		// Clipper's: whether it is done says Twitch when it is asked to do it.
+		"a channel that cannot be asked about": {mod, "101", ""},
+		"a stranger":                           {outsider, channel, problem.NotModerator},
+		"a site moderator":                     {site, channel, problem.SiteModeratorsReadOnly},
+		"the flag off":                         {off, "800", problem.FeatureDisabled},
+		"no linked account":                    {unlinked, channel, problem.NotAuthenticated},
+		"no session with Twitch":               {sessionless, "500", problem.NotAuthenticated},
+		"no scope, in the own channel":         {narrow, "600", problem.InsufficientScopes},
+		"own channel's scope, there":           {ownOnly, "700", ""},
+		"own channel's scope, in another's":    {ownOnly, channel, problem.NotBroadcaster},
+		"no channel":                           {owner, "", problem.InvalidRequest},
+		"no Twitch id":                         {owner, "100&user_id=1", problem.InvalidRequest},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -54,18 +55,10 @@ func (v *Validator) claim(ctx context.Context) (session Session, found bool, err
 	return session, found, err
 }
 
-// unclaim makes the session due again: Twitch could not be asked about it.
-func (v *Validator) unclaim(ctx context.Context, session Session) error {
-	return v.store.pool.Write(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE moderation_api.twitch_tokens SET validated_at = NULL WHERE user_id = $1`, session.UserID)
-		return err
-	})
-}
-
-// later makes the session due again in a while.
-func (v *Validator) later(ctx context.Context, session Session) error {
+// later makes the session due again in a while, behind those that wait by then.
+func (v *Validator) later(ctx context.Context, session Session, wait time.Duration) error {
 	return v.store.pool.Write(context.WithoutCancel(ctx), func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE moderation_api.twitch_tokens SET validated_at = now() - $2::interval WHERE user_id = $1`, session.UserID, due-again)
+		_, err := tx.Exec(ctx, `UPDATE moderation_api.twitch_tokens SET validated_at = now() - $2::interval WHERE user_id = $1`, session.UserID, due-wait)
 		return err
 	})
 }

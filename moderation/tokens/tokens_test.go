@@ -23,6 +23,8 @@ import (
 	"github.com/clipper/clipperops/moderation/twitch/twitchtest"
 )
 
+const validateRoute = "GET /oauth2/validate"
+
 // room is a store with a Twitch that validates and refreshes.
 type room struct {
 	t      *testing.T
@@ -159,7 +161,7 @@ func TestSessionsAreValidated(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if n := r.fake.Requests("GET /oauth2/validate"); n != 3 {
+	if n := r.fake.Requests(validateRoute); n != 3 {
 		t.Errorf("Twitch was asked about 3 sessions %d times", n)
 	}
 	if s := r.of(r.store, 0); s.Invalid != "" || !s.Has(twitch.ScopeManageBans) {
@@ -174,7 +176,7 @@ func TestSessionsAreValidated(t *testing.T) {
 	if err := r.validator().Round(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if n := r.fake.Requests("GET /oauth2/validate"); n != 3 {
+	if n := r.fake.Requests(validateRoute); n != 3 {
 		t.Errorf("within the hour Twitch was asked again: %d", n)
 	}
 	if strings.Contains(r.log.String(), "s3cret") {
@@ -194,7 +196,11 @@ func TestTwitchAwayEndsNoSession(t *testing.T) {
 	if s := r.of(r.store, 0); s.Invalid != "" {
 		t.Errorf("the session ended: %s", s.Invalid)
 	}
-	if due := pgtest.QueryValue[bool](t, r.target, "SELECT validated_at IS NULL FROM moderation_api.twitch_tokens"); !due {
+	// Another round, a minute later, asks again.
+	pgtest.Exec(t, r.target, "UPDATE moderation_api.twitch_tokens SET validated_at = validated_at - interval '1 minute'")
+	r.fake.Heal()
+	pgtest.Eventually(t, func() bool { return r.validator().Round(t.Context()) == nil }, "Twitch is asked again")
+	if n := r.fake.Requests(validateRoute); n < 2 {
 		t.Error("the session is not due any more")
 	}
 }

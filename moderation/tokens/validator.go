@@ -26,6 +26,9 @@ const (
 	// again is when a session is tried once more about which Twitch gave no answer that
 	// says something, or that cannot be read here.
 	again = 5 * time.Minute
+	// next is when a session is tried again that Twitch could not be asked about: in
+	// the next round, behind those that were not asked about at all.
+	next = pause / 2
 )
 
 // Round is what the validator last did.
@@ -90,9 +93,10 @@ func (v *Validator) Run(ctx context.Context) {
 	}
 }
 
-// Round validates every session that is due. It stops at the first one that Twitch
-// could not be asked about: the next would fare no better. One about which Twitch
-// says nothing, or that cannot be read here, stops none of the others.
+// Round validates every session that is due. It stops when Twitch cannot be asked, or
+// the database: the next would fare no better. What goes wrong with one session stops
+// none of the others and keeps none of them waiting in the next round: it comes behind
+// them. That Twitch itself is away is what its circuit breaker finds out.
 func (v *Validator) Round(ctx context.Context) error {
 	var first error
 	failed := 0
@@ -107,10 +111,16 @@ func (v *Validator) Round(ctx context.Context) error {
 		if err == nil {
 			continue
 		}
-		if !found || !alone(err) {
+		if !found {
 			return err
 		}
-		if err := v.later(ctx, session); err != nil {
+		wait, goOn := afterFailing(err)
+		if wait > 0 {
+			if again := v.later(ctx, session, wait); again != nil {
+				return errors.Join(err, again)
+			}
+		}
+		if !goOn {
 			return err
 		}
 		if failed++; first == nil {
@@ -137,10 +147,8 @@ func (v *Validator) validate(ctx context.Context, session Session) error {
 	switch {
 	case isKind(err, twitch.Unauthorized):
 		return v.renew(keep, session, "Twitch does not take it any more")
-	case alone(err):
-		return err
 	case err != nil:
-		return errors.Join(err, v.unclaim(keep, session))
+		return err
 	case grant.UserID != session.TwitchUserID:
 		return v.store.over(keep, session, "it is another Twitch user's")
 	}
@@ -163,9 +171,18 @@ func isKind(err error, kinds ...twitch.Kind) bool {
 	return errors.As(err, &said) && slices.Contains(kinds, said.Kind)
 }
 
-// alone reports whether the error is about this one session, as opposed to Twitch or
-// the database being away.
-func alone(err error) bool {
+// afterFailing is when a session is tried again with which this went wrong, 0 for when
+// it is due anyway, and whether the round goes on with the others.
+func afterFailing(err error) (wait time.Duration, goOn bool) {
 	var refresh *unrefreshed
-	return errors.Is(err, ErrUnreadable) || errors.As(err, &refresh) || isKind(err, twitch.Malformed, twitch.Invalid)
+	var limited *twitch.RateLimited
+	switch {
+	case errors.Is(err, ErrUnreadable), errors.As(err, &refresh), isKind(err, twitch.Malformed, twitch.Invalid, twitch.NotFound, twitch.Redirected):
+		return again, true // about this session, and not soon another
+	case isKind(err, twitch.Upstream, twitch.Timeout, twitch.Unreachable, twitch.Conflict):
+		return next, true // Twitch's, or this session's alone: the others show
+	case errors.As(err, &limited), isKind(err, twitch.CircuitOpen, twitch.Canceled):
+		return next, false
+	}
+	return 0, false // the database's
 }

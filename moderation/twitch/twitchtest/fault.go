@@ -14,7 +14,8 @@ const (
 	Status       = "status"        // answers with Status, Message; nothing is applied
 	StatusAfter  = "status_after"  // applies, then answers with Status
 	RateLimit    = "rate_limit"    // 429, with Ratelimit headers unless Bare
-	Slow         = "slow"          // answers after Delay
+	Slow         = "slow"          // answers after Delay; nothing is applied for a client that has left by then
+	Late         = "late"          // applies and answers after Delay, also when the client has left
 	HangUp       = "hang_up"       // closes the connection; nothing is applied
 	HangUpAfter  = "hang_up_after" // applies, then closes the connection without a word
 	HangUpInBody = "hang_up_in_body"
@@ -22,7 +23,7 @@ const (
 	OddModerator = "odd_answer" // spells moderator_Id
 )
 
-var kinds = []string{Status, StatusAfter, RateLimit, Slow, HangUp, HangUpAfter, HangUpInBody, Raw, OddModerator}
+var kinds = []string{Status, StatusAfter, RateLimit, Slow, Late, HangUp, HangUpAfter, HangUpInBody, Raw, OddModerator}
 
 // Fault is a way to fail.
 type Fault struct {
@@ -110,6 +111,11 @@ func (s *Server) faulty(next http.HandlerFunc) http.HandlerFunc {
 			case <-time.After(f.Delay):
 				next(w, r)
 			}
+		case Late:
+			body, _ := io.ReadAll(io.LimitReader(r.Body, 64<<10))
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			time.Sleep(f.Delay)
+			next(w, r)
 		case HangUp:
 			panic(http.ErrAbortHandler)
 		default:

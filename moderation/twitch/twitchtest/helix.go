@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -165,22 +166,58 @@ func (s *Server) unban(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// banned answers the broadcaster, and the channel's moderators too: Twitch itself
-// answers the broadcaster alone.
+// asks is the channel that a request asks about, if its token may: Twitch tells the
+// broadcaster alone who is banned and who moderates. Otherwise an answer is written.
+// The lock is held.
+func (s *Server) asks(w http.ResponseWriter, r *http.Request, needed ...string) (broadcaster string, ok bool) {
+	t, ok := s.bearer(w, r, needed...)
+	if !ok {
+		return "", false
+	}
+	broadcaster = r.URL.Query().Get("broadcaster_id")
+	switch {
+	case broadcaster == "":
+		fail(w, http.StatusBadRequest, `Missing required parameter "broadcaster_id"`)
+	case broadcaster == t.UserID, s.options.TellsModerators && s.moderators[[2]string{broadcaster, t.UserID}]:
+		return broadcaster, true
+	default:
+		fail(w, http.StatusUnauthorized, "The ID in broadcaster_id must match the user ID found in the request's OAuth token.")
+	}
+	return "", false
+}
+
+// named are the users that a question is about; none is everybody. Helix takes at
+// most 100.
+func named(w http.ResponseWriter, r *http.Request) (users []string, ok bool) {
+	users = r.URL.Query()["user_id"]
+	if len(users) > 100 {
+		fail(w, http.StatusBadRequest, "The number of user_id query parameters exceeds the maximum.")
+		return nil, false
+	}
+	return users, true
+}
+
+func isNamed(users []string, user string) bool {
+	return len(users) == 0 || slices.Contains(users, user)
+}
+
 func (s *Server) banned(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t, ok := s.bearer(w, r, scopeRead, scopeManage)
+	broadcaster, ok := s.asks(w, r, scopeRead, scopeManage)
 	if !ok {
 		return
 	}
-	broadcaster, user := r.URL.Query().Get("broadcaster_id"), r.URL.Query().Get("user_id")
-	if broadcaster != t.UserID && !s.moderators[[2]string{broadcaster, t.UserID}] {
-		fail(w, http.StatusUnauthorized, "The ID in broadcaster_id must match the user ID found in the request's OAuth token.")
+	users, ok := named(w, r)
+	if !ok {
 		return
 	}
 	list := []any{}
-	if b, ok := s.standing([2]string{broadcaster, user}); ok {
+	for _, key := range sorted(s.bans) {
+		b, stands := s.standing(key)
+		if !stands || b.BroadcasterID != broadcaster || !isNamed(users, b.UserID) {
+			continue
+		}
 		expires := ""
 		if b.EndTime != nil {
 			expires = b.EndTime.Format(time.RFC3339)
@@ -195,15 +232,26 @@ func (s *Server) banned(w http.ResponseWriter, r *http.Request) {
 func (s *Server) isModerator(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, ok := s.bearer(w, r, scopeRead, scopeManage, "channel:manage:moderators"); !ok {
+	broadcaster, ok := s.asks(w, r, scopeRead, "channel:manage:moderators")
+	if !ok {
 		return
 	}
-	broadcaster, user := r.URL.Query().Get("broadcaster_id"), r.URL.Query().Get("user_id")
+	users, ok := named(w, r)
+	if !ok {
+		return
+	}
 	list := []any{}
-	if s.moderators[[2]string{broadcaster, user}] {
-		list = append(list, map[string]any{"user_id": user, "user_login": "user" + user, "user_name": "User" + user})
+	for _, key := range sorted(s.moderators) {
+		if key[0] == broadcaster && isNamed(users, key[1]) {
+			list = append(list, map[string]any{"user_id": key[1], "user_login": "user" + key[1], "user_name": "User" + key[1]})
+		}
 	}
 	reply(w, http.StatusOK, map[string]any{"data": list, "pagination": map[string]any{}})
+}
+
+// sorted are the keys in an order that two runs share.
+func sorted[V any](m map[[2]string]V) [][2]string {
+	return slices.SortedFunc(maps.Keys(m), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) })
 }
 
 func (s *Server) validate(w http.ResponseWriter, r *http.Request) {

@@ -12,7 +12,10 @@ type Options struct {
 	ClientID     string           // the client all tokens are of; "" = "client"
 	ClientSecret string           // for refreshing; "" = "secret"
 	Now          func() time.Time // time.Now
-	Seed         uint64           // of the draw whether a request fails; two runs with one seed fail alike
+	// TellsModerators lets a channel's moderators, too, ask who is banned and who
+	// moderates, as servers that imitate Helix do; Twitch tells the broadcaster alone.
+	TellsModerators bool
+	Seed            uint64 // of the draw whether a request fails; two runs with one seed fail alike
 }
 
 // Token is an access token that the server knows.
