@@ -63,6 +63,8 @@ type Config struct {
 	PgPrograms string
 	// Rehearsal is how changes are rehearsed.
 	Rehearsal Rehearsal
+	// Rollout is where the flag is, who follows it, and who is asked and told.
+	Rollout Rollout
 	// Settings are all values with their sources, in a fixed order.
 	Settings []Setting
 	// Warnings are sentences about what is allowed but should be mended.

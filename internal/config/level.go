@@ -190,7 +190,9 @@ func (l *loader) absolute(key, text, base string) string {
 	case kwSSLRootCert, kwSSLCert, kwSSLKey, kwServiceFile, kwPassFile,
 		keyBackupDir, keyReportDir, keyMigrations, keyRelease, keyPgPrograms, keyPasswordFile, keyRehearsePassword:
 	default:
-		return text
+		if !slices.Contains(rolloutPaths, key) {
+			return text
+		}
 	}
 	if text == "" || key == kwSSLRootCert && text == systemRoots {
 		return text

@@ -63,6 +63,7 @@ func Load(s Sources) (*Config, error) {
 	l.resolveTarget()
 	l.resolvePlaces()
 	l.resolveRehearsal()
+	l.resolveRollout()
 	l.config.Settings = l.settings()
 	l.config.Warnings = l.warnings
 	err := l.problems.failure()

@@ -32,6 +32,7 @@ func (l *loader) settings() []Setting {
 		l.rehearsalSetting(),
 		l.setting(keyRehearseMayOff, "false", sourceDefault),
 	)
+	list = append(list, l.rolloutSettings()...)
 	return append(list, l.notUsed...)
 }
 

@@ -43,6 +43,9 @@ func keywordOf(name string) keyword {
 	if k, ok := rehearsalKeywords[name]; ok {
 		return k
 	}
+	if k, ok := rolloutKeywords[name]; ok {
+		return k
+	}
 	return keyword{name: name}
 }
 

@@ -34,6 +34,16 @@ func sectionPerEnvironment() section {
 			"release":     nil,
 			"pg_programs": nil,
 			"rehearse":    {"mode": nil, "on": nil, "password_file": nil, "allow_off": nil},
+			"rollout":     {"store": nil, "file": nil, "apply": nil, "instances": nil},
+			"metrics": {
+				"url": nil, "user": nil, "password_file": nil, "token_file": nil, "tenant": nil,
+				"ca_file": nil, "cert_file": nil, "key_file": nil, "targets": nil, "dir": nil,
+			},
+			"notify": {
+				"slack_file": nil, "webhook_file": nil, "webhook_token_file": nil,
+				"mail_host": nil, "mail_port": nil, "mail_user": nil, "mail_password_file": nil, "mail_from": nil, "mail_to": nil, "mail_tls": nil,
+				"grafana": nil, "grafana_token_file": nil,
+			},
 		}
 	}
 	return all
