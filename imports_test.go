@@ -56,6 +56,9 @@ var arrows = map[string][]string{
 
 	"moderation/twitch/twitchtest": {},
 
+	"internal/metrics":   {},
+	"internal/metrics/…": {"internal/metrics"},
+
 	"internal/featureflag":                 {},
 	"internal/featureflag/env":             {"internal/featureflag"},
 	"internal/featureflag/envfile":         {"internal/featureflag"},
