@@ -37,8 +37,9 @@ func sleeping(t *testing.T, in config.Target, application string) uint32 {
 	}()
 	t.Cleanup(func() { cancel(); <-ended })
 	pid := conn.PgConn().PID()
+	elsewhere := in.WithDatabase("postgres") // who asks must not be found there
 	pgtest.Eventually(t, func() bool {
-		return pgtest.QueryValue[bool](t, in, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'PgSleep')", pid)
+		return pgtest.QueryValue[bool](t, elsewhere, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'PgSleep')", pid)
 	}, "it sleeps")
 	return pid
 }
