@@ -46,7 +46,7 @@ func TestGoingWithoutARehearsalNeedsAReason(t *testing.T) {
 	p.start("rollback", "--target", "10", "--skip-backup", "--rehearse", "off", "--reason", reason).wants(ops.ExitDone, "not rehearsed: "+reason)
 	p.wantVersion(10)
 	p.wants(ops.ExitDone, "migrate --skip-backup")
-	p.wants(ops.ExitDone, "history --limit 1", "rehearsal +up, down, up on a clone on the target's own server: reversible")
+	p.wants(ops.ExitDone, "history --limit 1", "rehearsal +up, down, up on a clone on the target's own server: the schema is reversible")
 }
 
 // TestProductionIsNotChangedWithoutARehearsal unless clipperops.yaml allows it: neither a
