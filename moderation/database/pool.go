@@ -51,7 +51,9 @@ func (p *Pool) Write(ctx context.Context, fn func(context.Context, pgx.Tx) error
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return p.run(context.WithoutCancel(ctx), pgx.TxOptions{}, fn)
+	// Said, because a server can have another default: who has waited for a lock must
+	// see what was done under it.
+	return p.run(context.WithoutCancel(ctx), pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, fn)
 }
 
 // Ping asks the server for a sign of life.

@@ -108,6 +108,13 @@ func (s *Server) AddModerator(broadcaster, user string) {
 	s.moderators[[2]string{broadcaster, user}] = true
 }
 
+// RemoveModerator makes a user moderate a channel no more.
+func (s *Server) RemoveModerator(broadcaster, user string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.moderators, [2]string{broadcaster, user})
+}
+
 // Protect makes a user one that may not be banned.
 func (s *Server) Protect(user string) {
 	s.mu.Lock()

@@ -1,0 +1,4 @@
+package bans
+
+// GiveBack is giveBack, for tests.
+var GiveBack = (*Service).giveBack
