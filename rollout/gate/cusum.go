@@ -65,11 +65,13 @@ func (c *CUSUM) Add(bad, total int64) (alarm bool) {
 		return false
 	}
 	if nonsense(bad, total) == "" {
+		logs := make([]float64, len(c.Logs)) // a new one: copies of a CUSUM are apart
 		for i, p := range c.Alternatives {
 			up := math.Log(p / c.Null)
 			down := math.Log1p(-p) - math.Log1p(-c.Null)
-			c.Logs[i] = max(c.Logs[i], 0) + float64(bad)*up + float64(total-bad)*down
+			logs[i] = max(c.Logs[i], 0) + float64(bad)*up + float64(total-bad)*down
 		}
+		c.Logs = logs
 	}
 	return c.evidence() >= math.Log(c.Limit)
 }

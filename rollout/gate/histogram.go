@@ -46,7 +46,7 @@ func broken(buckets []Bucket) string {
 	}
 	for i, b := range buckets {
 		switch {
-		case math.IsNaN(b.LE):
+		case math.IsNaN(b.LE) || math.IsInf(b.LE, -1):
 			return "a bucket's bound is not a number"
 		case b.Count < 0:
 			return "a count is negative"
@@ -75,5 +75,8 @@ func total(buckets []Bucket) int64 {
 // same tells whether two bounds are meant to be one: 0.3 that was read and 0.3 that
 // was computed may differ in the last digit.
 func same(a, b float64) bool {
-	return a == b || math.Abs(a-b) <= 1e-9*math.Max(math.Abs(a), math.Abs(b))
+	if math.IsInf(a, 0) || math.IsInf(b, 0) {
+		return a == b
+	}
+	return math.Abs(a-b) <= 1e-9*max(math.Abs(a), math.Abs(b))
 }

@@ -122,11 +122,11 @@ func (s Sustained) window(ticks []Tick, now time.Time) (window, string) {
 
 // sum counts what the ticks from first to end tell, and how much time they tell of:
 // each of the time since the one before it, but of half a step more than its own at most.
-// Of two ticks of one instant the later one in the list is taken.
+// Of known ticks of one instant the last in the list is taken: two watchers wrote it.
 func sum(ticks []Tick, first, end int, step time.Duration) (w window, covered time.Duration) {
 	for i := first; i < end; i++ {
 		t := ticks[i]
-		if !t.known() || i+1 < end && ticks[i+1].At.Equal(t.At) {
+		if !t.known() || known(ticks[i+1:end], t.At) {
 			continue
 		}
 		w.bad, w.total = w.bad+t.Bad, w.total+t.Total
@@ -134,15 +134,31 @@ func sum(ticks []Tick, first, end int, step time.Duration) (w window, covered ti
 			break
 		}
 		tells := step
-		if before := i - 1; before >= 0 {
-			tells = min(t.At.Sub(ticks[before].At), step+step/2)
+		for before := i - 1; before >= 0; before-- {
+			if d := t.At.Sub(ticks[before].At); d > 0 {
+				tells = min(d, step+step/2)
+				break
+			}
 		}
 		covered += tells
 	}
 	return w, covered
 }
 
-// known is whether there is data that can be.
+// known is whether one of the first of these ticks, those of that instant, has data.
+func known(ticks []Tick, at time.Time) bool {
+	for _, t := range ticks {
+		if !t.At.Equal(at) {
+			return false
+		}
+		if t.known() {
+			return true
+		}
+	}
+	return false
+}
+
+// known is whether there is data, and such as can be.
 func (t Tick) known() bool { return t.Known && nonsense(t.Bad, t.Total) == "" }
 
 func later(a, b Tick) int { return a.At.Compare(b.At) }

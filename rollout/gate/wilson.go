@@ -38,20 +38,19 @@ func Wilson(k, n int64, z float64) (low, high float64) {
 	if n <= 0 || k < 0 || k > n || !(z >= 0) || math.IsInf(z, 0) {
 		return 0, 1
 	}
-	return lower(k, n, z), 1 - lower(n-k, n, z)
-}
-
-// lower is Wilson's lower bound, written so that nothing cancels: the product of the
-// two bounds is p̂²/(1+z²/n). By symmetry the upper bound is one minus the lower bound
-// of what is not bad.
-func lower(k, n int64, z float64) float64 {
-	if k == 0 {
-		return 0
+	size := float64(n)
+	p, q := float64(k)/size, float64(n-k)/size
+	zz := z * z / size
+	top := p + zz/2 + math.Sqrt(zz*(p*q+zz/4))
+	// The product of the two bounds is p̂²/(1+z²/n): so written, nothing cancels.
+	if k > 0 {
+		low = p * p / top
 	}
-	N := float64(n)
-	p, q := float64(k)/N, float64(n-k)/N
-	zz := z * z / N
-	return p * p / (p + zz/2 + math.Sqrt(zz*(p*q+zz/4)))
+	high = 1
+	if k < n {
+		high = min(top/(1+zz), 1)
+	}
+	return low, high
 }
 
 // enough is the smallest n at which Wilson's interval around p no longer has the
