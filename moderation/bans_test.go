@@ -1,13 +1,18 @@
 package moderation_test
 
 import (
+	"context"
 	"fmt"
+	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/clipper/clipperops/internal/pgtest"
 	"github.com/clipper/clipperops/moderation"
+	"github.com/clipper/clipperops/moderation/twitch/twitchtest"
 )
 
 // TestTenBansAnHour: of fifty at the same moment, at the service that runs, exactly
@@ -80,4 +85,38 @@ func TestWhoMayBan(t *testing.T) {
 	pgtest.Eventually(t, func() bool { status, _, _ := s.ask(s.broadcaster, "POST", banPath, s.ban("79")); return status == 403 }, "the flag is off")
 	s.wants(403, "FEATURE_DISABLED", s.broadcaster, "POST", banPath, s.ban("79"))
 	s.wants(403, "FEATURE_DISABLED", s.broadcaster, "POST", banPath, `{"broadcasterID":["1"]}`)
+}
+
+// TestAClientOfTheServiceThatHangsUp in mid-ban: the ban is done and its row says so.
+func TestAClientOfTheServiceThatHangsUp(t *testing.T) {
+	t.Parallel()
+	s := start(t, pgtest.New(t, pgtest.WithModeration()))
+	s.helix.Fail(twitchtest.Fault{Kind: twitchtest.Slow, Delay: time.Second, Route: "POST /helix/moderation/bans"})
+	ctx, hangUp := context.WithCancel(t.Context())
+	defer hangUp()
+	r, err := http.NewRequestWithContext(ctx, "POST", s.url+banPath, strings.NewReader(s.ban("77")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", bearer(s.broadcaster))
+	r.Header.Set("Content-Type", "application/json")
+	answered := make(chan error, 1)
+	go func() {
+		response, err := http.DefaultClient.Do(r)
+		if err == nil {
+			_ = response.Body.Close()
+		}
+		answered <- err
+	}()
+	pgtest.Eventually(t, func() bool { return s.helix.Requests("POST /helix/moderation/bans") == 1 }, "Twitch is asked")
+	hangUp()
+	if err := <-answered; err == nil {
+		t.Fatal("the client was answered before it could hang up")
+	}
+	pgtest.Eventually(t, func() bool {
+		return pgtest.QueryValue[string](t, s.target, "SELECT metadata->>'outcome' FROM moderation_audit_logs WHERE action = 'twitch_ban_user'") == "applied"
+	}, "the row says that it is done")
+	if n := len(s.helix.Bans()); n != 1 {
+		t.Errorf("%d bans stand", n)
+	}
 }

@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -54,6 +57,7 @@ var everyScope = []string{twitch.ScopeManageBans, twitch.ScopeReadModeration}
 type room struct {
 	t       *testing.T
 	target  config.Target
+	dsn     string
 	key     string
 	fake    *twitchtest.Server
 	url     string
@@ -61,6 +65,9 @@ type room struct {
 	off     sync.Map // users for whom the flag is off
 	service *bans.Service
 	store   *tokens.Store
+	pool    *database.Pool // that of the instance made last
+
+	left atomic.Int32 // requests that were held when who sent them went away
 
 	mu    sync.Mutex
 	now   time.Time
@@ -82,6 +89,7 @@ func newRoom(t *testing.T, options ...twitchtest.Options) *room {
 		t.Fatal(err)
 	}
 	pgtest.Exec(t, r.target, "DELETE FROM moderation_audit_logs")
+	r.dsn = r.target.ConnString()
 	server := httptest.NewServer(r)
 	t.Cleanup(server.Close)
 	r.url = server.URL
@@ -96,28 +104,52 @@ func newRoom(t *testing.T, options ...twitchtest.Options) *room {
 	return r
 }
 
-// ServeHTTP is Twitch, with what a test holds back.
+// ServeHTTP is Twitch, with what a test holds back. What is held before Twitch has it
+// is lost when who sent it goes away.
 func (r *room) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	route := req.Method + " " + req.URL.Path
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	req.Body = io.NopCloser(bytes.NewReader(body))
 	r.mu.Lock()
 	_, secret, _ := strings.Cut(req.Header.Get("Authorization"), " ")
 	r.asked = append(r.asked, route+" "+secret)
-	gate := r.gates[route]
+	before, after := r.gates[route], r.gates["answer to "+route]
 	r.mu.Unlock()
-	if gate != nil {
-		<-gate
+	if before != nil {
+		select {
+		case <-before:
+		case <-req.Context().Done():
+			r.left.Add(1)
+			panic(http.ErrAbortHandler)
+		}
 	}
-	r.fake.ServeHTTP(w, req)
+	if after == nil {
+		r.fake.ServeHTTP(w, req)
+		return
+	}
+	answer := httptest.NewRecorder()
+	r.fake.ServeHTTP(answer, req)
+	select {
+	case <-after:
+	case <-req.Context().Done():
+		r.left.Add(1)
+	}
+	maps.Copy(w.Header(), answer.Header())
+	w.WriteHeader(answer.Code)
+	_, _ = w.Write(answer.Body.Bytes())
 }
 
-// hold keeps requests of the route waiting until let is called.
+// hold keeps requests of the route waiting until let is called; with "answer to " in
+// front of the route Twitch does what they ask, and its answers wait.
 func (r *room) hold(route string) (let func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	gate := make(chan struct{})
 	r.gates[route] = gate
-	var once sync.Once
-	let = func() { once.Do(func() { close(gate) }) }
+	let = sync.OnceFunc(func() { close(gate) })
 	r.t.Cleanup(let)
 	return let
 }
@@ -157,11 +189,12 @@ func (r *room) logged() string {
 // instance is a service of its own: its own pool, its own client and memory.
 func (r *room) instance(change ...func(*twitch.Config)) (*bans.Service, *tokens.Store) {
 	r.t.Helper()
-	pool, err := database.Open(r.t.Context(), database.Config{URL: r.target.ConnString(), Timeout: time.Minute, Queue: 1000})
+	pool, err := database.Open(r.t.Context(), database.Config{URL: r.dsn, Timeout: time.Minute, Queue: 1000})
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(pool.Close)
+	r.pool = pool
 	keys, err := tokens.NewKeyring(r.key)
 	if err != nil {
 		r.t.Fatal(err)
