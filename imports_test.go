@@ -56,6 +56,8 @@ var arrows = map[string][]string{
 
 	"moderation/twitch/twitchtest": {},
 
+	"internal/notify": {},
+
 	"internal/metrics":   {},
 	"internal/metrics/…": {"internal/metrics"},
 
