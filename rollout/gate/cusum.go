@@ -66,9 +66,9 @@ func (c *CUSUM) Add(bad, total int64) (alarm bool) {
 	}
 	if nonsense(bad, total) == "" {
 		logs := make([]float64, len(c.Logs)) // a new one: copies of a CUSUM are apart
+		health := math.Log1p(-c.Null)
 		for i, p := range c.Alternatives {
-			up := math.Log(p / c.Null)
-			down := math.Log1p(-p) - math.Log1p(-c.Null)
+			up, down := math.Log(p/c.Null), math.Log1p(-p)-health
 			logs[i] = max(c.Logs[i], 0) + float64(bad)*up + float64(total-bad)*down
 		}
 		c.Logs = logs

@@ -37,7 +37,15 @@ func newPoisson(mean float64) poisson {
 }
 
 func (p poisson) draw(rng *rand.Rand) int64 {
-	return int64(sort.SearchFloat64s(p.cumulated, rng.Float64()))
+	u := rng.Float64()
+	if len(p.cumulated) < 40 { // from the beginning is faster, where most of it is
+		k := 0
+		for k < len(p.cumulated) && p.cumulated[k] < u {
+			k++
+		}
+		return int64(k)
+	}
+	return int64(sort.SearchFloat64s(p.cumulated, u))
 }
 
 // atMost is the chance of k or fewer, exactly k's that of it alone.
@@ -76,7 +84,11 @@ type rules struct {
 }
 
 func newRules(ask bool) *rules {
-	return &rules{cusum: plan(), bad: []int64{0}, total: []int64{0}, ask: ask}
+	const most = quietTicks + faultyTicks + 1
+	return &rules{
+		cusum: plan(), ask: ask,
+		ticks: make([]gate.Tick, 0, most), bad: make([]int64, 1, most), total: make([]int64, 1, most),
+	}
 }
 
 // see takes a tick and says which rule fires, if one does.
@@ -129,10 +141,10 @@ func simulateHealthy(rate, share float64, seed uint64) healthy {
 			if r.see(quiet.tick(rng, i)) != "" {
 				o.rolledBack = 1
 			}
-			if r.bare(5*time.Minute, 0.10) {
+			if o.bare10 == 0 && r.bare(5*time.Minute, 0.10) {
 				o.bare10 = 1
 			}
-			if r.bare(5*time.Minute, 0.02) {
+			if o.bare2 == 0 && r.bare(5*time.Minute, 0.02) {
 				o.bare2 = 1
 			}
 		}
