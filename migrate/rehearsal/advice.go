@@ -1,7 +1,5 @@
 package rehearsal
 
-import "strings"
-
 // Advice is what to do instead of a statement that stops an application.
 type Advice struct {
 	// Trap is the kind of statement it is, as docs/rehearsal.md lists them.
@@ -95,7 +93,7 @@ var traps = []trap{
 	},
 	{
 		name: "DROP TABLE", lock: AccessExclusive, on: "the table and those its foreign keys refer to", note: "data is lost",
-		instead: "drop its foreign keys first, each in a short transaction; archive", find: dropTable,
+		instead: "drop the foreign keys it has first, each in a short transaction; archive", find: dropTable,
 	},
 	{
 		name: "TRUNCATE", lock: AccessExclusive, note: "data is lost",
@@ -162,15 +160,6 @@ func adviseOn(c *command) []Advice {
 		})
 	}
 	return all
-}
-
-// safeForms are the safe forms of a statement as a fix, a line each; "" when there is none.
-func safeForms(advice []Advice) string {
-	var lines []string
-	for _, a := range advice {
-		lines = append(lines, "safe form: "+a.Safe)
-	}
-	return strings.Join(lines, "\n")
 }
 
 // valueUsedTooEarly is the SQLSTATE of an enum's value that the same transaction added.

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/clipper/clipperops/internal/pg"
 )
 
 // worked is a statement with facts that make every kind of it known.
@@ -164,6 +166,26 @@ func TestWhatAStatementWritesIsReadFromItsText(t *testing.T) {
 	} {
 		if got := strings.Join(writesIn(readCommand(nil, &Statement{Text: statement}).tokens), " "); got != want {
 			t.Errorf("%s: %q, want %q", statement, got, want)
+		}
+	}
+}
+
+// TestTheForeignKeysOfADroppedTableAreThoseThereAre guards against advice to drop what is not
+// there, and against a search for what is.
+func TestTheForeignKeysOfADroppedTableAreThoseThereAre(t *testing.T) {
+	t.Parallel()
+	o := &Outcome{Before: snapshotOf(
+		object(pg.KindConstraint, "public.clips.clips_user_fkey", "public.clips", "FOREIGN KEY (user_id) REFERENCES public.users(id)"),
+		object(pg.KindConstraint, "public.votes.votes_clip_fkey", "public.votes", "FOREIGN KEY (clip_id) REFERENCES public.clips(id) ON DELETE CASCADE"),
+		object(pg.KindConstraint, "public.clips.self", "public.clips", "FOREIGN KEY (parent) REFERENCES public.clips(id)"),
+		object(pg.KindConstraint, "public.other.other_fkey", "public.other", "FOREIGN KEY (user_id) REFERENCES public.users(id)"),
+	)}
+	for statement, want := range map[string]string{
+		"DROP TABLE IF EXISTS clips CASCADE": "first, each in a short file: ALTER TABLE clips DROP CONSTRAINT clips_user_fkey; ALTER TABLE votes DROP CONSTRAINT votes_clip_fkey; archive the rows; then DROP TABLE IF EXISTS clips CASCADE",
+		"DROP TABLE tags":                    "archive the rows; then DROP TABLE tags",
+	} {
+		if got := dropTable(o.command(nil, &Statement{Text: statement})); got != want {
+			t.Errorf("%s\n got %s\nwant %s", statement, got, want)
 		}
 	}
 }

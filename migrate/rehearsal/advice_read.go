@@ -21,6 +21,15 @@ type command struct {
 	rewrote, read, built bool
 	// beside says that the file locks a table for its definition as well.
 	beside bool
+	// keys are the foreign keys there were before the plan.
+	keys []foreignKey
+}
+
+// command is readCommand with what is known of the schema before the plan.
+func (o *Outcome) command(f *File, s *Statement) *command {
+	c := readCommand(f, s)
+	c.keys = o.foreignKeys()
+	return c
 }
 
 // readCommand takes a measured statement of the file apart. Text that is no SQL gives a

@@ -68,10 +68,26 @@ func renameValue(c *command) string {
 }
 
 func dropTable(c *command) string {
-	if p := c.phrase(); p.begins("DROP", "TABLE") {
-		return "first its foreign keys, each in a short file: ALTER TABLE … DROP CONSTRAINT …; archive the rows; then " + p.String()
+	p := c.phrase()
+	if !p.take("DROP", "TABLE") {
+		return ""
 	}
-	return ""
+	p.take("IF", "EXISTS")
+	var first []string
+	for _, part := range p.parts() {
+		name := part.name()
+		for _, key := range c.keys {
+			if !isNamed(key.table, name) && !isNamed(key.refersTo, name) || key.table.same(key.refersTo) {
+				continue
+			}
+			first = append(first, fmt.Sprintf("ALTER TABLE %s DROP CONSTRAINT %s", key.table, key.name))
+		}
+	}
+	archive := "archive the rows; then " + c.phrase().String()
+	if len(first) == 0 {
+		return archive
+	}
+	return "first, each in a short file: " + strings.Join(distinct(first), "; ") + "; " + archive
 }
 
 func truncate(c *command) string {

@@ -16,10 +16,16 @@ type hold struct {
 	// lasts is the estimate for the target, from the statement that takes it to the end
 	// of the transaction.
 	lasts time.Duration
+	// slowly is the same at the speed of a slow disk, as far as it hangs on the sizes of the
+	// target's tables.
+	slowly time.Duration
 	// index is an index of the table that is locked with it, so that no query on the
 	// table can be planned; "" when there is none.
 	index string
 }
+
+// weighs is what the lock means to an application that uses the table.
+func (h hold) weighs() weight { return weigh(h.slowly, h.lasts) }
 
 // stops is what waits meanwhile.
 func (h hold) stops() string {
@@ -29,9 +35,9 @@ func (h hold) stops() string {
 	return h.lock.Mode.Stops()
 }
 
-// holdOf estimates how long the lock is held on the target; takes is how long each
-// statement of the file does.
-func (o *Outcome) holdOf(f *File, l Lock, takes []time.Duration) hold {
+// holdOf estimates how long the lock is held on the target; takes and slowly are how long
+// each statement of the file does.
+func (o *Outcome) holdOf(f *File, l Lock, takes, slowly []time.Duration) hold {
 	h := hold{file: f, lock: l, lasts: l.Held}
 	if l.Statement < 0 || len(f.Statements) == 0 {
 		return h
@@ -48,6 +54,7 @@ func (o *Outcome) holdOf(f *File, l Lock, takes []time.Duration) hold {
 		}
 		h.during = append(h.during, s)
 		total += takes[i]
+		h.slowly += slowly[i]
 	}
 	if h.taker != nil {
 		h.lasts = total
@@ -58,9 +65,9 @@ func (o *Outcome) holdOf(f *File, l Lock, takes []time.Duration) hold {
 // holds are the locks of a file that stop an application from using a relation that was
 // there before, in the order they are taken.
 func (o *Outcome) holds(f *File) []hold {
-	takes := make([]time.Duration, len(f.Statements))
+	takes, slowly := make([]time.Duration, len(f.Statements)), make([]time.Duration, len(f.Statements))
 	for i := range f.Statements {
-		takes[i] = o.Takes(f, &f.Statements[i])
+		takes[i], slowly[i] = o.Takes(f, &f.Statements[i]), o.slowly(f, &f.Statements[i])
 	}
 	var all []hold
 	look := func(locks []Lock) {
@@ -68,7 +75,7 @@ func (o *Outcome) holds(f *File) []hold {
 			if l.Mode.Stops() == "" || l.Relation.New || l.Relation.Kind == "index" || l.Relation.Kind == "partitioned index" {
 				continue
 			}
-			h := o.holdOf(f, l, takes)
+			h := o.holdOf(f, l, takes, slowly)
 			h.index = o.lockedIndex(l, locks)
 			all = append(all, h)
 		}

@@ -7,13 +7,14 @@ import (
 )
 
 // indexesBefore are the indexes there were before the plan, by qualified names without
-// quotes.
+// quotes, and the foreign keys.
 type indexesBefore struct {
 	// of is the schema they were read from.
 	of *pg.Snapshot
 	// on is how many a table had, table which one an index was on.
 	on    map[string]int
 	table map[string]Relation
+	keys  []foreignKey
 }
 
 // indexesBefore reads them once.
@@ -26,6 +27,7 @@ func (o *Outcome) indexesBefore() *indexesBefore {
 	if o.Before == nil {
 		return known
 	}
+	known.keys = readForeignKeys(o.Before)
 	for _, object := range o.Before.Objects {
 		name := unquoted(object.Name)
 		switch {

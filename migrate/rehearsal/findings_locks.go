@@ -4,18 +4,12 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/clipper/clipperops/internal/ops"
 )
 
-const (
-	// noticeable is from how long on a lock is worth a warning.
-	noticeable = 100 * time.Millisecond
-	// mostNoted is how many locks that are no warning are told of one by one.
-	mostNoted = 12
-)
+// mostNoted is how many locks that are no warning are told of one by one.
+const mostNoted = 12
 
 // locked is a relation and the locks on it that stop an application.
 type locked struct {
@@ -27,7 +21,7 @@ type locked struct {
 }
 
 // warns reports whether an application would notice.
-func (l locked) warns() bool { return l.size.large() && l.worst.lasts >= noticeable }
+func (l locked) warns() bool { return l.size.large() && l.worst.weighs() == heavy }
 
 // lockedRelations are those that were there before the plan, the worst first.
 func (o *Outcome) lockedRelations() []locked {
@@ -62,19 +56,13 @@ func (o *Outcome) lockedRelations() []locked {
 	return all
 }
 
-// worseFirst puts what lasts before what nobody notices, then the stronger, then the longer.
+// worseFirst puts what weighs before what nobody notices, then the stronger, then the longer.
 func worseFirst(a, b hold) int {
-	lasts := func(h hold) int {
-		if h.lasts >= noticeable {
-			return 1
-		}
-		return 0
-	}
 	strength := func(h hold) int { return len(h.stops()) } // "reads and writes" before "writes"
-	return cmp.Or(cmp.Compare(lasts(b), lasts(a)), cmp.Compare(strength(b), strength(a)), cmp.Compare(b.lock.Mode, a.lock.Mode), cmp.Compare(b.lasts, a.lasts))
+	return cmp.Or(cmp.Compare(b.weighs(), a.weighs()), cmp.Compare(strength(b), strength(a)), cmp.Compare(b.lock.Mode, a.lock.Mode), cmp.Compare(b.lasts, a.lasts))
 }
 
-// locks tells of the locks on relations in use: the strongest in one line, then one
+// locks tells of the locks on relations in use: the heaviest in one line, then one
 // result for each relation, up to a number.
 func (o *Outcome) locks() []ops.Result {
 	all := o.lockedRelations()
@@ -82,7 +70,7 @@ func (o *Outcome) locks() []ops.Result {
 		return []ops.Result{o.lockSummary("no table in use is locked against reads or writes")}
 	}
 	first := all[0]
-	summary := fmt.Sprintf("strongest lock on a table in use: %s on %s, about %s%s", first.worst.lock.Mode, first.relation, lasting(first.worst.lasts), o.inParentheses(first.relation))
+	summary := fmt.Sprintf("heaviest lock on a table in use: %s on %s, about %s%s", first.worst.lock.Mode, first.relation, lasting(first.worst.lasts), o.inParentheses(first.relation))
 	var results []ops.Result
 	noted := 0
 	for _, l := range all {
@@ -119,8 +107,11 @@ func (o *Outcome) lockSummary(summary string) ops.Result {
 
 func (o *Outcome) lockNote(l locked) ops.Result {
 	h := l.worst
-	return found("locks."+l.relation.String(), ops.Pass(
-		fmt.Sprintf("%s on %s for about %s%s", h.lock.Mode, l.relation, lasting(h.lasts), o.inParentheses(l.relation)), o.lockFacts(l)...))
+	summary := fmt.Sprintf("%s on %s for about %s%s", h.lock.Mode, l.relation, lasting(h.lasts), o.inParentheses(l.relation))
+	if l.size.large() && h.weighs() == borderline {
+		summary += "; borderline: others may notice it on a server that is slow or busy"
+	}
+	return found("locks."+l.relation.String(), ops.Pass(summary, o.lockFacts(l)...))
 }
 
 func (o *Outcome) lockWarning(l locked) ops.Result {
@@ -134,7 +125,7 @@ func (o *Outcome) lockWarning(l locked) ops.Result {
 		what = h.stops() + " on"
 	}
 	summary := fmt.Sprintf("%s blocks %s %s for about %s%s", who, what, l.relation, lasting(h.lasts), o.inParentheses(l.relation))
-	return found("locks."+l.relation.String(), ops.Warn(summary, o.lockFix(h), o.lockFacts(l)...))
+	return found("locks."+l.relation.String(), ops.Warn(summary, o.lockFix(l), o.lockFacts(l)...))
 }
 
 // lockFacts say where the lock is taken, and what the time is made of.
@@ -201,35 +192,52 @@ func (o *Outcome) workSaid(s *Statement, w work) string {
 	}
 }
 
-// mostFixes is how many safe forms a warning shows.
-const mostFixes = 6
-
-// lockFix is the safe form of what makes the lock last, and of what takes it when nothing
-// of it is slow.
-func (o *Outcome) lockFix(h hold) string {
-	if h.taker == nil {
-		return "take the file apart: one statement that locks a table in use for each file"
-	}
-	var fixes []string
-	for _, s := range h.during {
-		if o.Takes(h.file, s) < noticeable || len(o.works(h.file, s)) == 0 {
+// lockFix is the safe form of each statement that makes the locks on the relation last, or
+// that locks it while they do; and of what takes them when nothing of it is slow.
+func (o *Outcome) lockFix(l locked) string {
+	var slow, taking []form
+	for _, h := range l.holds {
+		if h.weighs() != heavy {
 			continue
 		}
-		c := readCommand(h.file, s)
-		c.beside = s != h.taker
-		switch safe := safeForms(adviseOn(c)); {
-		case safe != "":
-			fixes = append(fixes, strings.Split(safe, "\n")...)
-		case s != h.taker:
-			fixes = append(fixes, fmt.Sprintf("put line %d (%s) into a file of its own: it runs while the lock of line %d is held", s.Line, brief(s), h.taker.Line))
+		if h.taker == nil {
+			slow = append(slow, form{file: h.file, text: "take the file apart: one statement that locks a table in use for each file"})
+			continue
 		}
+		for _, s := range h.during {
+			slow = append(slow, o.formsDuring(l.relation, h, s)...)
+		}
+		taking = append(taking, formsOf(h.file, h.taker, adviseOn(o.command(h.file, h.taker)))...)
 	}
-	if len(fixes) == 0 {
-		return cmp.Or(safeForms(adviseOn(readCommand(h.file, h.taker))), "there is no gentler form: plan a quiet moment for it")
+	return cmp.Or(formLines(distinctForms(slow)), formLines(distinctForms(taking)), "there is no gentler form: plan a quiet moment for it")
+}
+
+// formsDuring are the safe forms of a statement that runs while the lock is held.
+func (o *Outcome) formsDuring(locked Relation, h hold, s *Statement) []form {
+	works := slices.ContainsFunc(o.works(h.file, s), func(w work) bool { return w.size.large() })
+	if !works && !o.locksToo(locked, h.file, s) {
+		return nil
 	}
-	fixes = distinct(fixes)
-	if more := len(fixes) - mostFixes; more > 0 {
-		fixes = append(fixes[:mostFixes], fmt.Sprintf("and %d more alike", more))
+	c := o.command(h.file, s)
+	c.beside = s != h.taker
+	forms := slices.DeleteFunc(formsOf(h.file, s, adviseOn(c)), func(f form) bool { return !works && !slows(f.trap) })
+	if len(forms) == 0 && works && s != h.taker && o.weighs(h.file, s) > light {
+		forms = []form{{file: h.file, line: s.Line, text: fmt.Sprintf("put line %d (%s) into a file of its own: it runs while the lock of line %d is held", s.Line, brief(s), h.taker.Line)}}
 	}
-	return strings.Join(fixes, "\n")
+	return forms
+}
+
+// locksToo reports whether a statement locks the relation against somebody, be it that an
+// earlier one has done so already.
+func (o *Outcome) locksToo(locked Relation, f *File, s *Statement) bool {
+	if slices.ContainsFunc(s.Locks, func(l Lock) bool { return l.Relation.same(locked) && l.Mode.Stops() != "" }) {
+		return true
+	}
+	if c := readCommand(f, s); isNamed(locked, c.target) {
+		return true
+	}
+	return slices.ContainsFunc(s.Dropped, func(r Relation) bool {
+		table, known := o.indexesBefore().table[r.qualified()]
+		return r.Kind == "index" && known && table.same(locked)
+	})
 }

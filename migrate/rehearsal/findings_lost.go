@@ -71,7 +71,7 @@ func (o *Outcome) lost() ops.Result {
 		data, places = append(data, l.brief), append(places, l.whole)
 	}
 	o.each(func(f *File, s *Statement) {
-		c := readCommand(f, s)
+		c := o.command(f, s)
 		for _, line := range []string{dropTable(c), dropColumn(c), truncate(c)} {
 			if line != "" {
 				fixes = append(fixes, "safe form: "+line)

@@ -114,7 +114,7 @@ func TestALongLockOnALargeTableIsAWarningWithItsSafeForm(t *testing.T) {
 	}
 	has(t, "evidence", shown(r), "000049_step.up.sql line 1", "SHARE, from there to the commit", "1,200,000 rows, about 0.8 s at the clone's speed", "without rows")
 	r = result(t, o, "rehearse.locks")
-	if want := "strongest lock on a table in use: SHARE on clip_submissions, about 0.8 s (1,200,000 rows)"; r.Status != ops.StatusPass || r.Summary != want {
+	if want := "heaviest lock on a table in use: SHARE on clip_submissions, about 0.8 s (1,200,000 rows)"; r.Status != ops.StatusPass || r.Summary != want {
 		t.Errorf("%s\nwant %s", shown(r), want)
 	}
 	if !o.NeedsRates() {

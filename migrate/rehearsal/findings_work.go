@@ -10,7 +10,8 @@ import (
 
 // rewrite tells of tables whose rows are all written anew.
 func (o *Outcome) rewrite() ops.Result {
-	var said, facts, fixes []string
+	var said, facts []string
+	var fixes []form
 	warns := false
 	o.each(func(f *File, s *Statement) {
 		for _, r := range s.Rewritten {
@@ -22,11 +23,11 @@ func (o *Outcome) rewrite() ops.Result {
 			for _, w := range o.works(f, s) {
 				if w.kind == rewriting && w.table.same(r) {
 					line = fmt.Sprintf("%s: %s", f.at(s), o.workSaid(s, w))
-					warns = warns || w.size.large() && o.Takes(f, s) >= noticeable
+					warns = warns || w.size.large() && o.weighs(f, s) == heavy
 				}
 			}
 			facts = append(facts, line)
-			fixes = append(fixes, strings.Split(safeForms(adviseOn(readCommand(f, s))), "\n")...)
+			fixes = append(fixes, formsOf(f, s, adviseOn(o.command(f, s)))...)
 		}
 	})
 	switch {
@@ -35,12 +36,13 @@ func (o *Outcome) rewrite() ops.Result {
 	case !warns:
 		return found("rewrite", ops.Pass(strings.Join(said[:min(len(said), 3)], "; "), lines(facts)...))
 	}
-	return found("rewrite", ops.Warn(and(said), strings.Join(distinct(fixes), "\n"), lines(facts)...))
+	return found("rewrite", ops.Warn(and(said), formLines(distinctForms(fixes)), lines(facts)...))
 }
 
 // rows tells of rows in use that the plan's statements write.
 func (o *Outcome) rows() []ops.Result {
-	var facts, fixes []string
+	var facts []string
+	var fixes []form
 	var heaviest string
 	warns := false
 	o.each(func(f *File, s *Statement) {
@@ -51,7 +53,7 @@ func (o *Outcome) rows() []ops.Result {
 			}
 		}
 		for _, w := range o.works(f, s) {
-			if w.kind != updating || !w.size.large() || o.Takes(f, s) < noticeable {
+			if w.kind != updating || !w.size.large() || o.weighs(f, s) != heavy {
 				continue
 			}
 			if !warns {
@@ -60,18 +62,18 @@ func (o *Outcome) rows() []ops.Result {
 			warns = true
 			c := readCommand(f, s)
 			c.beside = o.besideDDL(f, s)
-			advice := safeForms(adviseOn(c))
-			if advice == "" {
-				advice = "safe form: in batches, from outside the migrations"
+			advice := adviseOn(c)
+			if len(advice) == 0 {
+				advice = []Advice{{Safe: "in batches, from outside the migrations"}}
 			}
-			fixes = append(fixes, advice)
+			fixes = append(fixes, formsOf(f, s, advice)...)
 		}
 	})
 	switch {
 	case len(facts) == 0:
 		return nil
 	case warns:
-		return []ops.Result{found("rows", ops.Warn(heaviest, strings.Join(distinct(fixes), "\n"), lines(facts)...))}
+		return []ops.Result{found("rows", ops.Warn(heaviest, formLines(distinctForms(fixes)), lines(facts)...))}
 	}
 	return []ops.Result{found("rows", ops.Pass(heaviest, lines(facts)...))}
 }

@@ -18,12 +18,12 @@ type foreignKey struct {
 }
 
 // foreignKeys are those of the schema before the plan, in its order.
-func (o *Outcome) foreignKeys() []foreignKey {
-	if o.Before == nil {
-		return nil
-	}
+func (o *Outcome) foreignKeys() []foreignKey { return o.indexesBefore().keys }
+
+// readForeignKeys finds them in a schema.
+func readForeignKeys(schema *pg.Snapshot) []foreignKey {
 	var all []foreignKey
-	for _, object := range o.Before.Objects {
+	for _, object := range schema.Objects {
 		if object.Kind != pg.KindConstraint || !strings.HasPrefix(object.Definition, "FOREIGN KEY") {
 			continue
 		}
