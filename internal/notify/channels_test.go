@@ -249,7 +249,7 @@ func TestSecretsAreInNoError(t *testing.T) {
 	rude := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		connection, _, err := w.(http.Hijacker).Hijack()
 		if err == nil {
-			_, _ = io.WriteString(connection, "no HTTP "+r.URL.Path+" "+r.Header.Get("Authorization")+"\r\n\r\n")
+			_, _ = io.WriteString(connection, r.URL.Path+r.Header.Get("Authorization")+" no HTTP\r\n\r\n")
 			_ = connection.Close()
 		}
 	})

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -125,8 +126,9 @@ func why(err error) string {
 		if errors.Is(whole.Err, io.EOF) || errors.Is(whole.Err, io.ErrUnexpectedEOF) {
 			return "broke the connection"
 		}
-		if text := whole.Err.Error(); len(text) < 200 {
-			return "cannot be asked: " + text
+		// Other texts quote what the server said, which may be what it was told.
+		if text := whole.Err.Error(); strings.HasPrefix(text, "tls: ") || strings.HasPrefix(text, "x509: ") {
+			return "is not trusted: " + text
 		}
 	}
 	return "cannot be asked"
