@@ -15,11 +15,14 @@ GOTESTSUM   := $(GO) run gotest.tools/gotestsum@v1.13.0
 # The race detector needs a C compiler; a machine without one still runs the tests.
 RACE      := $(if $(shell command -v cc || command -v gcc || command -v clang),-race)
 
+# What Chromium is called, in the order in which the tests look for it.
+CHROMIUMS := chromium chromium-browser google-chrome
+
 FUZZTIME  ?= 20s
 TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: image secrets help demo test lint bench fuzz docs build postgres clean
+.PHONY: image secrets help demo test lint bench fuzz docs build postgres prometheus chromium clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,7 +30,7 @@ help: ## list the targets
 demo: postgres build ## the whole story on a throwaway Postgres, in about a minute
 	@$(BIN) demo
 
-test: postgres ## every test, with the race detector, on one throwaway Postgres
+test: postgres prometheus chromium ## every test, with the race detector, on one throwaway Postgres
 	@$(GO) run ./internal/pgtest/withpg -- $(GOTESTSUM) --format pkgname-and-test-fails -- $(RACE) -timeout 20m $(TESTFLAGS) ./...
 
 lint: ## gofumpt, go vet, staticcheck, the import graph
@@ -71,6 +74,16 @@ secrets: ## deploy/secrets for deploy/compose.yaml, where they are not there yet
 
 postgres: ## install a PostgreSQL server when none can be found
 	@$(GO) run ./internal/sandbox/ensure
+
+prometheus: ## get a Prometheus for the tests when none can be found; no service is installed
+	@$(GO) run ./internal/metrics/metricstest/ensure
+
+chromium: ## install Chromium, which the tests of the API's page look through, when none can be found
+	@for b in $(CHROMIUMS); do if command -v "$$b" >/dev/null; then exit 0; fi; done; \
+		if ! command -v apt-get >/dev/null; then echo "no Chromium here, and no apt-get; install one of: $(CHROMIUMS)"; exit 1; fi; \
+		sudo=; if [ "$$(id -u)" != 0 ]; then sudo=sudo; fi; \
+		echo "no Chromium here; running: $${sudo:+sudo }apt-get install -y --no-install-recommends chromium"; \
+		$$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends chromium
 
 clean: ## remove what was built
 	rm -rf bin dist

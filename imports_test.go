@@ -14,9 +14,9 @@ const module = "github.com/clipper/clipperops"
 // package the packages of this module it may import. An entry ending in "/…"
 // stands for a folder. What is not listed is not allowed.
 var arrows = map[string][]string{
-	"cmd/clipperops": {"runbook", "release", "migrations", "preflight", "validate", "migrate", "backup", "rollback", "reports", "internal/…"},
+	"cmd/clipperops": {"runbook", "release", "migrations", "preflight", "validate", "migrate", "backup", "rollback", "rollout", "reports", "internal/…"},
 
-	"runbook": {"preflight", "backup", "migrate", "migrate/rehearsal", "migrate/repair", "validate", "rollback", "release", "reports", "internal/…"},
+	"runbook": {"preflight", "backup", "migrate", "migrate/rehearsal", "migrate/repair", "validate", "rollback", "rollout", "rollout/gate", "rollout/instances", "release", "reports", "internal/…"},
 
 	"preflight": {"release", "internal/…"},
 	"backup":    {"release", "internal/…"},
@@ -28,7 +28,9 @@ var arrows = map[string][]string{
 	"migrate/repair":      {"migrate", "internal/…"},
 	"migrate/enginebench": {"migrate", "migrate/rehearsal", "internal/…"},
 
-	"rollout/gate": {},
+	"rollout":           {"release", "rollout/gate", "rollout/instances", "internal/…"},
+	"rollout/gate":      {},
+	"rollout/instances": {"internal/featureflag"},
 
 	"release":    {"internal/ops", "internal/sqlscan"},
 	"migrations": {},
@@ -59,7 +61,7 @@ var arrows = map[string][]string{
 	"internal/notify": {},
 
 	"internal/metrics":   {},
-	"internal/metrics/…": {"internal/metrics"},
+	"internal/metrics/…": {"internal/metrics", "internal/metrics/…"},
 
 	"internal/featureflag":                 {},
 	"internal/featureflag/env":             {"internal/featureflag"},

@@ -49,4 +49,6 @@ type ScrapeOptions struct {
 	// Logger is told what the database has to say, and by Run which targets fail.
 	// Default: nobody.
 	Logger *slog.Logger
+	// Now is the clock that samples are written with. Default: time.Now.
+	Now func() time.Time
 }

@@ -1,0 +1,7 @@
+package metrics_test
+
+import "testing"
+
+func scrapeUntilKilled(dir, target string) {}
+
+var _ = testing.Short
