@@ -9,8 +9,8 @@ import (
 
 // CUSUM is the e-CUSUM (Shin, Ramdas, Rinaldo, E-detectors, 2022): it may be asked
 // after every tick, and still alarms falsely no more often than once in Limit ticks on
-// average, whatever the share of bad ones is as long as it is at most Null. For each
-// alternative p and each batch of k bad of n:
+// average, as long as each request, given those before, is bad with a chance of at most
+// Null. For each alternative p and each batch of k bad of n:
 //
 //	M ← max(M, 1) · (p/Null)^k · ((1−p)/(1−Null))^(n−k),   alarm when the mean of M ≥ Limit
 //

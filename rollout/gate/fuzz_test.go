@@ -102,6 +102,9 @@ func FuzzWatching(f *testing.F) {
 		for ; len(text) >= 3 && len(ticks) < 200; text = text[3:] {
 			at = at.Add(time.Duration(int8(text[0])) * time.Second) // backwards, too
 			tick := gate.Tick{At: at, Bad: int64(int8(text[1])), Total: int64(text[2]) * factor, Known: text[1]%8 != 7}
+			if text[0]%3 == 0 {
+				tick.From = at.Add(-time.Duration(int8(text[2])) * time.Second)
+			}
 			ticks = append(ticks, tick)
 			if tick.Known && tick.Bad >= 0 && tick.Total >= tick.Bad && tick.Total <= 1<<53 {
 				bad, known = bad+tick.Bad, known+1

@@ -230,7 +230,8 @@ func eachRun(runs int, seed uint64, one func(run int, rng *rand.Rand)) {
 //   - by the e-CUSUM at most ticks/limit. Its mean M is an e-detector: at any stopping
 //     time τ the mean of M is at most that of τ, whatever the share up to the null. With
 //     τ the alarm or the end, whichever is first, Markov's inequality gives
-//     P(alarm) ≤ E[τ]/limit ≤ ticks/limit. Nothing is assumed of the traffic.
+//     P(alarm) ≤ E[τ]/limit ≤ ticks/limit. Of the traffic nothing is assumed but that
+//     each request, given those before, is bad with a chance of the null at most.
 //   - by each of the plan's rules at most the number of ticks times the chance that it
 //     fires at one of them (Boole), that chance being computed from the distribution.
 func promised(rate, share float64) float64 {

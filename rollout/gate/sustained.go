@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
-// Tick is what was counted since the tick before it.
+// Tick is what was counted since From, or since the tick before it.
 type Tick struct {
-	At    time.Time `json:"at"` // its end
+	From  time.Time `json:"from,omitzero"` // its beginning; zero: it tells of one step at most
+	At    time.Time `json:"at"`            // its end
 	Bad   int64     `json:"bad"`
 	Total int64     `json:"total"`
 	Known bool      `json:"known"` // false: there is no data for this tick
@@ -102,14 +103,15 @@ func (s Sustained) window(ticks []Tick, now time.Time) (window, string) {
 	}
 	newest := ticks[end-1].At
 	first := end
-	for first > 0 && ticks[first-1].At.After(newest.Add(-s.For)) {
+	begin := newest.Add(-s.For)
+	for first > 0 && ticks[first-1].At.After(begin) {
 		first--
 	}
 	step := s.Step
 	if step == 0 {
 		step = usual(ticks[max(first-1, 0):end], s.For)
 	}
-	w, covered := sum(ticks, first, end, step)
+	w, covered := sum(ticks, first, end, begin, step)
 	if w.total > most {
 		return window{}, "a count is beyond 2^53, where counters are no longer exact"
 	}
@@ -120,10 +122,10 @@ func (s Sustained) window(ticks []Tick, now time.Time) (window, string) {
 	return w, ""
 }
 
-// sum counts what the ticks from first to end tell, and how much time they tell of:
-// each of the time since the one before it, but of half a step more than its own at most.
-// Of known ticks of one instant the last in the list is taken: two watchers wrote it.
-func sum(ticks []Tick, first, end int, step time.Duration) (w window, covered time.Duration) {
+// sum counts what the ticks from first to end tell, and how much of the time since
+// begin they tell of. Of known ticks of one instant the last in the list is taken: two
+// watchers wrote it.
+func sum(ticks []Tick, first, end int, begin time.Time, step time.Duration) (w window, covered time.Duration) {
 	for i := first; i < end; i++ {
 		t := ticks[i]
 		if !t.known() || known(ticks[i+1:end], t.At) {
@@ -133,16 +135,40 @@ func sum(ticks []Tick, first, end int, step time.Duration) (w window, covered ti
 		if w.total > most {
 			break
 		}
-		tells := step
-		for before := i - 1; before >= 0; before-- {
-			if d := t.At.Sub(ticks[before].At); d > 0 {
-				tells = min(d, step+step/2)
-				break
-			}
-		}
-		covered += tells
+		covered += tells(ticks[:i], t, begin, step)
 	}
 	return w, covered
+}
+
+// tells is how much time after begin a tick tells of that no tick before it does: all
+// since its From, or else since the tick before it, but then half a step more than its
+// own at most, for nobody knows what was counted while nobody watched.
+func tells(before []Tick, t Tick, begin time.Time, step time.Duration) time.Duration {
+	since := t.From
+	if since.IsZero() {
+		since = t.At.Add(-step)
+		if n := lastBefore(before, t.At, func(Tick) bool { return true }); n >= 0 {
+			since = before[n].At
+			if longest := t.At.Add(-step - step/2); since.Before(longest) {
+				since = longest
+			}
+		}
+	} else if n := lastBefore(before, t.At, Tick.known); n >= 0 && since.Before(before[n].At) {
+		since = before[n].At
+	}
+	if since.Before(begin) {
+		since = begin
+	}
+	return max(t.At.Sub(since), 0)
+}
+
+// lastBefore finds the last tick before an instant that is of a kind, or -1.
+func lastBefore(ticks []Tick, at time.Time, kind func(Tick) bool) int {
+	n := len(ticks) - 1
+	for n >= 0 && !(ticks[n].At.Before(at) && kind(ticks[n])) {
+		n--
+	}
+	return n
 }
 
 // known is whether one of the first of these ticks, those of that instant, has data.
@@ -159,7 +185,9 @@ func known(ticks []Tick, at time.Time) bool {
 }
 
 // known is whether there is data, and such as can be.
-func (t Tick) known() bool { return t.Known && nonsense(t.Bad, t.Total) == "" }
+func (t Tick) known() bool {
+	return t.Known && nonsense(t.Bad, t.Total) == "" && !t.From.After(t.At)
+}
 
 func later(a, b Tick) int { return a.At.Compare(b.At) }
 

@@ -65,6 +65,7 @@ func TestSustained(t *testing.T) {
 		{"the newest four are missing", unknown(even(40, 30, 100), last(4)...), noon, gate.Fail, "600 errors in 2,000", ""},
 		{"the newest five are missing, and the one due", unknown(even(40, 30, 100), last(6)...), noon, gate.Hold, "", "are not known"},
 		{"the watcher was away", even(40, 30, 100), noon.Add(10 * time.Minute), gate.Hold, "", "of the last 5m, 5m are not known"},
+		{"nobody watched in the middle", slices.Delete(even(40, 30, 100), 25, 31), noon, gate.Hold, "", "1m23s are not known"},
 		{"the clock was set back: what comes after now does not count", even(40, 30, 100), noon.Add(-5 * time.Minute), gate.Fail, "600 errors in 2,000", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -104,6 +105,49 @@ func TestAnUnknownTickNeitherFiresNorClears(t *testing.T) {
 				t.Errorf("%d%%: %s %q, and after %d ticks without data %s %q", share, before.Verdict, before.Words, i, after.Verdict, after.Words)
 			}
 		}
+	}
+}
+
+// TestATickThatSaysSinceWhen covers all of that time, but none twice: a watcher that was
+// away counts what happened meanwhile in one tick.
+func TestATickThatSaysSinceWhen(t *testing.T) {
+	t.Parallel()
+	back := func(from time.Duration) []gate.Tick {
+		ticks := slices.Delete(even(40, 30, 100), 22, 39) // the last one is 4m30s after the one before
+		last := &ticks[len(ticks)-1]
+		last.From, last.Bad, last.Total = noon.Add(-from), 540, 1800
+		return ticks
+	}
+	for from, want := range map[time.Duration]gate.Verdict{
+		4*time.Minute + 15*time.Second: gate.Fail, // since the last tick there was
+		20 * time.Minute:               gate.Fail, // more than the window, and than is missing
+		3*time.Minute + 30*time.Second: gate.Fail, // and 30 s from two ticks are four fifths
+		3 * time.Minute:                gate.Hold,
+		-time.Second:                   gate.Hold, // begins after its end: it is not known
+	} {
+		if j := off.Watch(back(from), noon); j.Verdict != want {
+			t.Errorf("a tick since %s: %+v, want %s", from, j, want)
+		}
+	}
+	// Ticks that each claim five minutes do not add up to hours.
+	few := even(5, 30, 100)
+	for i := range few {
+		few[i].From = few[i].At.Add(-time.Minute)
+	}
+	if j := off.Watch(few, noon); j.Verdict != gate.Hold || !strings.Contains(j.Reason, "3m0s are not known") && !strings.Contains(j.Reason, "3m are not known") {
+		t.Errorf("2 minutes of 5: %+v", j)
+	}
+	// A tick after unknown ones that counts what they missed makes it known.
+	ticks := even(40, 30, 100)
+	for i := 30; i < 39; i++ {
+		ticks[i].Known = false
+	}
+	if j := off.Watch(ticks, noon); j.Verdict != gate.Hold {
+		t.Errorf("nine ticks unknown: %+v", j)
+	}
+	ticks[39].From, ticks[39].Bad, ticks[39].Total = ticks[29].At, 300, 1000
+	if j := off.Watch(ticks, noon); j.Verdict != gate.Fail || j.Total != 2000 {
+		t.Errorf("nine ticks unknown, then counted: %+v", j)
 	}
 }
 
