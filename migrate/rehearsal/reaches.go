@@ -1,12 +1,9 @@
 package rehearsal
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/clipper/clipperops/internal/ops"
 	"github.com/clipper/clipperops/internal/sqlscan"
@@ -30,65 +27,39 @@ var reachingFunctions = strings.Fields(`
 
 // reach is what leads out of the clone.
 type reach struct {
-	// functions are those that do, relations those on which every query does: foreign
-	// tables, and tables with a trigger that does.
-	functions, relations map[string]bool
-}
-
-// codeSQL is the code of every function, the foreign tables, and the triggers.
-const codeSQL = `
-SELECT 'code', p.proname::text, p.prosrc FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
- WHERE p.oid >= ` + firstUserOID + ` AND l.lanname NOT IN ('c', 'internal')
- UNION ALL
-SELECT 'table', c.relname::text, '' FROM pg_catalog.pg_class c WHERE c.relkind = 'f'
- UNION ALL
-SELECT 'trigger', c.relname::text, p.proname::text
-  FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
- WHERE NOT t.tgisinternal`
-
-// readReach finds what of the clone leads out of it.
-func readReach(ctx context.Context, conn *pgx.Conn) (*reach, error) {
-	results, err := conn.PgConn().Exec(ctx, codeSQL).ReadAll()
-	if err != nil {
-		return nil, err
-	}
-	r := &reach{functions: map[string]bool{}, relations: map[string]bool{}}
-	for _, name := range reachingFunctions {
-		r.functions[name] = true
-	}
-	for _, row := range results[0].Rows {
-		if string(row[0]) == "table" {
-			r.relations[string(row[1])] = true
-		}
-	}
-	for more := true; more; { // a function may call another
-		more = false
-		for _, row := range results[0].Rows {
-			name, code := string(row[1]), string(row[2])
-			switch string(row[0]) {
-			case "code":
-				if !r.functions[name] && r.inCode(code) != "" {
-					r.functions[name], more = true, true
-				}
-			case "trigger":
-				if !r.relations[name] && r.functions[code] {
-					r.relations[name], more = true, true
-				}
-			}
-		}
-	}
-	return r, nil
+	// functions are those that do.
+	functions map[string]bool
+	// relations are those on which queries do, with what they are: foreign tables, views and
+	// tables with a trigger, a rule, a default or a check that does. refreshed are
+	// materialized views, which do when they are filled.
+	relations, refreshed map[string]string
+	// always is what does so with every change of the schema; "" for nothing.
+	always string
 }
 
 // staysHome refuses a plan with a statement that acts outside the clone, before anything
 // of it has run.
 func (r *reach) staysHome(plan *migrate.Plan) error {
-	for _, f := range plan.Files {
-		statements := f.Statements
-		if len(statements) == 0 {
-			statements, _ = sqlscan.Split(f.Body) // what cannot be split does not run either
+	statements := make([][]sqlscan.Statement, len(plan.Files))
+	for i, f := range plan.Files {
+		statements[i] = f.Statements
+		if len(statements[i]) == 0 {
+			statements[i], _ = sqlscan.Split(f.Body) // what cannot be split does not run either
 		}
-		for _, st := range statements {
+	}
+	for known := -1; known != len(r.functions); { // a function may call one that is made behind it
+		known = len(r.functions)
+		for i := range statements {
+			for _, st := range statements[i] {
+				r.define(st)
+			}
+		}
+	}
+	for i, f := range plan.Files {
+		for _, st := range statements[i] {
+			if r.always != "" && len(st.Words) > 0 && slices.Contains(schemaWords, st.Words[0]) {
+				return actsOutside(f, st, r.always)
+			}
 			if what := r.by(st); what != "" {
 				return actsOutside(f, st, what)
 			}
@@ -97,37 +68,89 @@ func (r *reach) staysHome(plan *migrate.Plan) error {
 	return nil
 }
 
-// by is what of the statement leads out, "" for nothing. To define a function is harmless;
-// whoever calls it is not.
+// schemaWords begin statements that event triggers are called for.
+var schemaWords = []string{"CREATE", "ALTER", "DROP", "COMMENT", "GRANT", "REVOKE", "IMPORT", "REFRESH", "REINDEX"}
+
+// define notes a function or a foreign table that a statement makes; false when it makes
+// none. To define one is harmless; whoever calls it is not.
+func (r *reach) define(st sqlscan.Statement) bool {
+	p := phrase(st.Tokens)
+	if !p.take("CREATE") {
+		return false
+	}
+	p.take("OR", "REPLACE")
+	switch {
+	case p.take("FUNCTION"), p.take("PROCEDURE"):
+		names := p.names()
+		if len(names) > 0 && (r.inTokens(st.Tokens, everything) != "" || untrusted(p)) {
+			r.functions[names[len(names)-1]] = true
+		}
+		return true
+	case p.take("FOREIGN", "TABLE"):
+		p.take("IF", "NOT", "EXISTS")
+		if names := p.names(); len(names) > 0 {
+			name := names[len(names)-1]
+			r.relations[name] = "table " + name + ", which is a foreign one"
+		}
+		return true
+	}
+	return false
+}
+
+// untrustedLanguages can do on the server whatever its system lets them.
+var untrustedLanguages = strings.Fields("plpython2u plpython3u plpythonu plperlu pltclu plsh plruby pljavau c")
+
+// untrusted reports whether code is in such a language.
+func untrusted(p phrase) bool {
+	at := p.index("LANGUAGE")
+	if at < 0 {
+		return false
+	}
+	name := p.at(at + 1).Name()
+	if value, quoted := p.at(at + 1).Value(); quoted {
+		name = strings.ToLower(value)
+	}
+	return slices.Contains(untrustedLanguages, name)
+}
+
+// by is what of the statement leads out, "" for nothing.
 func (r *reach) by(st sqlscan.Statement) string {
 	p := phrase(st.Tokens)
-	if p.take("CREATE") {
-		p.take("OR", "REPLACE")
-		if p.take("FUNCTION") || p.take("PROCEDURE") {
-			names := p.names()
-			if len(names) > 0 && r.inTokens(st.Tokens, false) != "" {
-				r.functions[names[len(names)-1]] = true
-			}
-			return ""
-		}
-		if p.take("FOREIGN", "TABLE") {
-			p.take("IF", "NOT", "EXISTS")
-			if names := p.names(); len(names) > 0 {
-				r.relations[names[len(names)-1]] = true
-			}
-			return ""
-		}
+	switch {
+	case r.define(st):
+		return ""
+	case p.begins("DO") && untrusted(p):
+		return "code in an untrusted language"
 	}
-	return r.inTokens(st.Tokens, changesOnlyTheSchema(st))
+	return r.inTokens(st.Tokens, looked(st))
 }
 
-// changesOnlyTheSchema reports whether a statement does no more to a foreign table than
-// to change what the clone knows of it.
-func changesOnlyTheSchema(st sqlscan.Statement) bool {
-	return len(st.Words) > 0 && slices.Contains([]string{"ALTER", "DROP", "COMMENT", "GRANT", "REVOKE"}, st.Words[0])
+// look is how much of a statement is looked at.
+type look int
+
+const (
+	// everything is done, calls alone are made, or nothing of either.
+	everything look = iota
+	callsOnly
+	nothing
+)
+
+// looked is how much of a statement can lead out. One that does no more than to change what
+// the clone knows of a foreign table does not; a table that is altered may call functions
+// for its rows, and one whose check is validated, or whose rows are written anew, does.
+func looked(st sqlscan.Statement) look {
+	switch p := phrase(st.Tokens); {
+	case p.begins("ALTER", "TABLE") && (p.has("VALIDATE") || p.has("TYPE")):
+		return everything
+	case p.begins("ALTER", "TABLE"), p.begins("ALTER", "DOMAIN"):
+		return callsOnly
+	case len(st.Words) > 0 && slices.Contains([]string{"ALTER", "DROP", "COMMENT", "GRANT", "REVOKE"}, st.Words[0]):
+		return nothing
+	}
+	return everything
 }
 
-func (r *reach) inTokens(tokens []sqlscan.Token, schemaOnly bool) string {
+func (r *reach) inTokens(tokens []sqlscan.Token, how look) string {
 	for i, t := range tokens {
 		next := sqlscan.Token{}
 		if i+1 < len(tokens) {
@@ -135,21 +158,48 @@ func (r *reach) inTokens(tokens []sqlscan.Token, schemaOnly bool) string {
 		}
 		name := t.Name()
 		switch {
-		case name != "" && r.functions[name] && next.IsPunct("(") && !schemaOnly:
+		case name != "" && r.functions[name] && next.IsPunct("(") && how != nothing && !onlyNamed(tokens[:i]):
 			return name + "()"
-		case name != "" && r.relations[name] && !schemaOnly:
-			return "table " + name + ", which is a foreign one or has a trigger that reaches out"
+		case name != "" && r.relations[name] != "" && how == everything:
+			return r.relations[name]
 		case t.Is("COPY"):
 			if what := copiesOutside(tokens[i+1:]); what != "" {
 				return what
 			}
-		case t.Kind == sqlscan.String:
+		case t.Is("IMPORT") && phrase(tokens[i:]).begins("IMPORT", "FOREIGN", "SCHEMA"):
+			return "IMPORT FOREIGN SCHEMA asks another server"
+		case t.Is("REFRESH") && phrase(tokens[i:]).begins("REFRESH", "MATERIALIZED", "VIEW"):
+			if what := r.refreshing(tokens[i+3:]); what != "" {
+				return what
+			}
+		case t.Kind == sqlscan.String && how != nothing:
 			if what := r.inString(t); what != "" {
 				return what
 			}
 		}
 	}
 	return ""
+}
+
+// onlyNamed reports whether what stands before a function's name says that it is not called
+// there: ALTER FUNCTION, GRANT … ON FUNCTION, CREATE FUNCTION. A trigger's EXECUTE FUNCTION
+// will call it.
+func onlyNamed(before []sqlscan.Token) bool {
+	for len(before) > 1 && before[len(before)-1].IsPunct(".") {
+		before = before[:len(before)-2]
+	}
+	n := len(before)
+	return n > 0 && isOneOf(before[n-1], "FUNCTION", "PROCEDURE", "ROUTINE") && (n < 2 || !before[n-2].Is("EXECUTE"))
+}
+
+// refreshing is what stands behind REFRESH MATERIALIZED VIEW, when it leads out.
+func (r *reach) refreshing(p phrase) string {
+	p.take("CONCURRENTLY")
+	names := p.names()
+	if len(names) == 0 || p.has("NO", "DATA") {
+		return ""
+	}
+	return r.refreshed[names[len(names)-1]]
 }
 
 // inString looks into a string: the code of a DO block, or SQL that is put together.
@@ -172,7 +222,7 @@ func (r *reach) inCode(code string) string {
 		return ""
 	}
 	for _, st := range statements {
-		if what := r.inTokens(st.Tokens, false); what != "" {
+		if what := r.inTokens(st.Tokens, everything); what != "" {
 			return what
 		}
 	}

@@ -42,7 +42,39 @@ func TestNothingReachesOutOfTheClone(t *testing.T) {
 				"CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW EXECUTE FUNCTION f();",
 			"\nINSERT INTO a VALUES (1);", "", "table a",
 		},
-		"the way back": {"", "SELECT 1;", "\n" + kill, "pg_terminate_backend()"},
+		"a procedure made and called": {
+			"", "CREATE PROCEDURE ends() LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_cancel_backend(1); END $$;\nCALL ends();", "", "ends()",
+		},
+		"a procedure that calls one made behind it": {
+			"", "SELECT 1;\nCALL early(); CREATE PROCEDURE early() LANGUAGE plpgsql AS $$ BEGIN PERFORM late(); END $$; CREATE FUNCTION late() RETURNS bool LANGUAGE sql AS 'SELECT pg_cancel_backend(1)';", "", "early()",
+		},
+		"a standard body": {
+			"CREATE FUNCTION ends() RETURNS bool LANGUAGE sql BEGIN ATOMIC SELECT pg_cancel_backend(1); END;", "\nSELECT ends();", "", "ends()",
+		},
+		"a standard RETURN":   {"CREATE FUNCTION ends() RETURNS bool LANGUAGE sql RETURN pg_cancel_backend(1);", "\nSELECT ends();", "", "ends()"},
+		"a view":              {"CREATE VIEW v AS SELECT pg_cancel_backend(1) AS x; CREATE VIEW w AS SELECT x FROM v;", "\nSELECT * FROM w;", "", "view w"},
+		"a materialized view": {"CREATE MATERIALIZED VIEW m AS SELECT pg_cancel_backend(1) AS x WITH NO DATA;", "\nREFRESH MATERIALIZED VIEW m;", "", "materialized view m, whose query leads to pg_cancel_backend()"},
+		"a rule": {
+			"CREATE TABLE a (id int); CREATE RULE r AS ON DELETE TO a DO ALSO SELECT pg_reload_conf();", "\nDELETE FROM a;", "", "table a, which has a rule that leads to pg_reload_conf()",
+		},
+		"a default":           {"CREATE TABLE a (id int, x bool DEFAULT pg_reload_conf());", "\nINSERT INTO a VALUES (1);", "", "table a, which has a default that leads to pg_reload_conf()"},
+		"a new default":       {"CREATE TABLE a (id int);", "\nALTER TABLE a ADD COLUMN x bool DEFAULT pg_reload_conf();", "", "pg_reload_conf()"},
+		"a check":             {"CREATE TABLE a (id int CHECK (pg_reload_conf()));", "\nINSERT INTO a VALUES (1);", "", "table a, which has a check that leads to pg_reload_conf()"},
+		"a check validated":   {"CREATE TABLE a (id int); ALTER TABLE a ADD CONSTRAINT c CHECK (pg_reload_conf()) NOT VALID;", "\nALTER TABLE a VALIDATE CONSTRAINT c;", "", "table a, which has a check"},
+		"a domain's check":    {"CREATE DOMAIN d AS int CHECK (pg_reload_conf()); CREATE TABLE a (id d);", "\nINSERT INTO a VALUES (1);", "", "table a, which has a check"},
+		"a policy":            {"CREATE TABLE a (id int); CREATE POLICY p ON a USING (pg_reload_conf());", "\nUPDATE a SET id = 1;", "", "table a, which has a policy"},
+		"a foreign partition": {"CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w; CREATE TABLE a (id int) PARTITION BY RANGE (id); CREATE FOREIGN TABLE far PARTITION OF a FOR VALUES FROM (1) TO (2) SERVER s;", "\nSELECT * FROM a;", "", "table a, part of which is table far"},
+		"an aggregate": {
+			"CREATE FUNCTION step(int, int) RETURNS int LANGUAGE sql AS 'SELECT pg_cancel_backend(1)::int'; CREATE AGGREGATE total(int) (SFUNC = step, STYPE = int);", "\nSELECT total(1);", "", "total()",
+		},
+		"an event trigger": {
+			"CREATE FUNCTION f() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_switch_wal(); END $$; CREATE EVENT TRIGGER e ON ddl_command_end WHEN TAG IN ('CREATE SEQUENCE') EXECUTE FUNCTION f();",
+			"\nCREATE SEQUENCE s;", "", "the event trigger e, which calls f()",
+		},
+		"a foreign schema":        {"CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w;", "\nIMPORT FOREIGN SCHEMA public FROM SERVER s INTO public;", "", "IMPORT FOREIGN SCHEMA"},
+		"a foreign schema, in DO": {"", "\nDO $$ BEGIN EXECUTE 'IMPORT FOREIGN SCHEMA public FROM SERVER s INTO public'; END $$;", "", "IMPORT FOREIGN SCHEMA"},
+		"an untrusted language":   {"", "\nDO LANGUAGE plpython3u $$ import os $$;", "", "code in an untrusted language"},
+		"the way back":            {"", "SELECT 1;", "\n" + kill, "pg_terminate_backend()"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -83,10 +115,14 @@ func TestNothingReachesOutOfTheClone(t *testing.T) {
 func TestWhatOnlySpeaksOfReachingOut(t *testing.T) {
 	t.Parallel()
 	clone := pgtest.New(t)
-	pgtest.Exec(t, clone, "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w; CREATE FOREIGN TABLE far (id int) SERVER s; CREATE TABLE a (id int);")
+	pgtest.Exec(t, clone, "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w; CREATE FOREIGN TABLE far (id int) SERVER s; CREATE TABLE a (id int);"+
+		"CREATE FUNCTION helper() RETURNS bool LANGUAGE sql AS 'SELECT pg_reload_conf()'; CREATE MATERIALIZED VIEW m AS SELECT pg_cancel_backend(1) AS x WITH NO DATA;"+
+		"CREATE FUNCTION grants() RETURNS void LANGUAGE plpgsql AS $$ BEGIN REVOKE ALL ON FUNCTION public.helper() FROM PUBLIC; END $$;"+
+		"CREATE TABLE b (id int, x bool DEFAULT pg_reload_conf() CHECK (pg_reload_conf()));")
 	whole(t, rehearse(t, forward(t, clone, chainOf(t, [2]string{
 		"CREATE FUNCTION ends() RETURNS bool LANGUAGE sql AS 'SELECT pg_cancel_backend(1)';\nCOMMENT ON TABLE a IS 'ask pg_reload_conf';\n" +
-			"ALTER FOREIGN TABLE far ADD COLUMN x int;\nCOPY a FROM stdin;\n1\n\\.\n",
-		"DELETE FROM a;\nALTER FOREIGN TABLE far DROP COLUMN x;\nCOMMENT ON TABLE a IS NULL;\nDROP FUNCTION ends();",
+			"ALTER FOREIGN TABLE far ADD COLUMN x int;\nCOPY a FROM stdin;\n1\n\\.\n" +
+			"COMMENT ON FUNCTION helper() IS 'calls pg_reload_conf()';\nSELECT grants();\nALTER TABLE b ADD COLUMN y int;\nCOMMENT ON MATERIALIZED VIEW m IS 'x';",
+		"COMMENT ON MATERIALIZED VIEW m IS NULL;\nALTER TABLE b DROP COLUMN y;\nGRANT ALL ON FUNCTION helper() TO PUBLIC;\nCOMMENT ON FUNCTION helper() IS NULL;\nDELETE FROM a;\nALTER FOREIGN TABLE far DROP COLUMN x;\nCOMMENT ON TABLE a IS NULL;\nDROP FUNCTION ends();",
 	}))), thrice...)
 }
