@@ -65,7 +65,9 @@ var arrows = map[string][]string{
 
 	"internal/featureflag":                 {},
 	"internal/featureflag/env":             {"internal/featureflag"},
-	"internal/featureflag/envfile":         {"internal/featureflag"},
+	"internal/featureflag/envfile":         {"internal/featureflag", "internal/featureflag/filestore"},
+	"internal/featureflag/filestore":       {"internal/featureflag"},
+	"internal/featureflag/flagd":           {"internal/featureflag", "internal/featureflag/filestore"},
 	"internal/featureflag/postgres":        {"internal/featureflag"},
 	"internal/featureflag/featureflagtest": {"internal/featureflag"},
 	"internal/featureflag/flagbench":       {"internal/featureflag", "internal/featureflag/envfile", "internal/featureflag/postgres"},

@@ -34,7 +34,7 @@ func FuzzEdit(f *testing.F) {
 		if err != nil {
 			return
 		}
-		state, err := Open("f").parse(out)
+		state, err := form{}.Parse(out)
 		if err != nil {
 			return // another flag in it is junk
 		}
@@ -57,7 +57,7 @@ func FuzzFile(f *testing.F) {
 	f.Add([]byte("A=\"\\\n"))
 	f.Add([]byte("A=${"))
 	f.Fuzz(func(t *testing.T, content []byte) {
-		state, err := Open("f").parse(content)
+		state, err := form{}.Parse(content)
 		if err != nil {
 			return
 		}

@@ -1,4 +1,4 @@
-package envfile
+package filestore
 
 import (
 	"context"
@@ -34,7 +34,7 @@ func (s *Store) Write(ctx context.Context, change featureflag.Change) (featurefl
 		return featureflag.Flag{}, err
 	}
 	defer unlock()
-	target := &Store{path: path, known: s.known}
+	target := &Store{path: path, form: s.form}
 	content, err := target.read()
 	if err != nil {
 		return featureflag.Flag{}, err
@@ -47,7 +47,7 @@ func (s *Store) Write(ctx context.Context, change featureflag.Change) (featurefl
 		have.Key = change.Flag.Key
 		return featureflag.Flag{}, &featureflag.Conflict{Have: have}
 	}
-	next, err := edit(content, change.Flag)
+	next, err := s.form.Edit(content, change.Flag)
 	if err != nil {
 		return featureflag.Flag{}, fmt.Errorf("%s: %w; nothing was written", path, err)
 	}
