@@ -84,6 +84,22 @@ func TestADeadlineThatEndsInMidBan(t *testing.T) {
 	}
 }
 
+// TestALimitBehindABanThatWasNotAnswered is no word that nothing was done.
+func TestALimitBehindABanThatWasNotAnswered(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t)
+	service, _ := r.instance(func(c *twitch.Config) { c.Attempts = 3 })
+	r.fake.Fail(twitchtest.Fault{Kind: twitchtest.HangUp, Times: 1, Route: banRoute})
+	r.fake.Fail(twitchtest.Fault{Kind: twitchtest.RateLimit, ResetIn: 5 * time.Minute, Route: banRoute})
+	p := problem.Of(service.Do(t.Context(), r.is(channel), origin, ban(viewer)))
+	if p == nil || p.Code != problem.TwitchAPIError || !strings.Contains(p.Detail, "not known") || p.Retry < time.Minute {
+		t.Errorf("told is %+v", p)
+	}
+	if r.used() != 1 || r.detail("twitch") != string(twitch.Uncertain) {
+		t.Errorf("%d are counted; the row says %q", r.used(), r.detail("twitch"))
+	}
+}
+
 // TestALimitOfTwitchsIsPassedOn, with when to come back, and does not count.
 func TestALimitOfTwitchsIsPassedOn(t *testing.T) {
 	t.Parallel()

@@ -43,7 +43,7 @@ func (s *Service) judge(ctx context.Context, session tokens.Session, o Operation
 	case twitch.NotBannable:
 		return failed.WithDetail("this user cannot be banned in this channel")
 	case twitch.Uncertain:
-		return failed.WithDetail("whether it was done is not known; look in the channel before you try again")
+		return failed.WithDetail("whether it was done is not known; look in the channel before you try again").WithRetry(said.RetryAfter)
 	case twitch.CircuitOpen:
 		return failed.WithStatus(http.StatusServiceUnavailable).WithDetail("it has failed again and again a moment ago").WithRetry(said.RetryAfter)
 	case twitch.Timeout, twitch.Unreachable, twitch.Upstream, twitch.Conflict:

@@ -38,7 +38,7 @@ type Error struct {
 	Status     int           // 0 where there was no answer
 	Message    string        // Twitch's own words, or what happened
 	Attempts   int           // how often it was sent
-	RetryAfter time.Duration // for CircuitOpen; 0 is unknown
+	RetryAfter time.Duration // for CircuitOpen, and Uncertain behind a limit; 0 is unknown
 	Err        error         // the cause, if there is one
 }
 

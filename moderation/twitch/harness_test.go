@@ -19,7 +19,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const banRoute, unbanRoute = "POST /helix/moderation/bans", "DELETE /helix/moderation/bans"
+const (
+	banRoute, unbanRoute = "POST /helix/moderation/bans", "DELETE /helix/moderation/bans"
+	bannedRoute          = "GET /helix/moderation/banned"
+	moderatorsRoute      = "GET /helix/moderation/moderators"
+)
 
 // pipes is a listener in memory, so that time in a synctest bubble goes on by itself.
 type pipes struct {
@@ -56,7 +60,7 @@ var (
 )
 
 // scene runs f in a bubble with a fake Twitch: user 1 is the broadcaster, 2 a moderator.
-func scene(t *testing.T, f func(*testing.T, *twitchtest.Server, *twitch.Client)) {
+func scene(t *testing.T, f func(*testing.T, *twitchtest.Server, *twitch.Client), change ...func(*twitch.Config)) {
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -65,24 +69,29 @@ func scene(t *testing.T, f func(*testing.T, *twitchtest.Server, *twitch.Client))
 		fake.AddToken(twitchtest.Token{Access: owner.Reveal(), Refresh: "owner-refresh", UserID: "1", Scopes: scopes})
 		fake.AddToken(twitchtest.Token{Access: mod.Reveal(), UserID: "2", Scopes: scopes})
 		fake.AddModerator("1", "2")
-		serve(t, fake, func(c *twitch.Client) { f(t, fake, c) })
+		serve(t, fake, func(c *twitch.Client) { f(t, fake, c) }, change...)
 	})
 }
 
-func serve(t *testing.T, handler http.Handler, f func(*twitch.Client)) {
+func serve(t *testing.T, handler http.Handler, f func(*twitch.Client), change ...func(*twitch.Config)) {
 	t.Helper()
 	p := &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Hour, ErrorLog: log.New(io.Discard, "", 0)}
 	go func() { _ = server.Serve(p) }()
-	client, err := twitch.New(twitch.Config{
+	config := twitch.Config{
 		URL: "http://twitch/helix", AuthURL: "http://twitch/oauth2", ClientID: "client", ClientSecret: twitch.NewToken("secret"), Dial: p.dial,
-	})
+	}
+	for _, c := range change {
+		c(&config)
+	}
+	client, err := twitch.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() {
 		client.Close()
 		_ = server.Close()
+		time.Sleep(time.Hour) // of the bubble's: what comes late has come
 		synctest.Wait()
 	}()
 	f(client)

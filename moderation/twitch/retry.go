@@ -2,6 +2,7 @@ package twitch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -54,10 +55,11 @@ func (c *Client) do(ctx context.Context, r request, p policy) (outcome, error) {
 		ctx, cancel = context.WithTimeout(ctx, c.config.Deadline)
 		defer cancel()
 	}
-	uncertain := false
+	uncertain := false // an attempt may have been applied; whoever goes on has asked, and it was not
+	pending := false   // one was not answered at all: asked about or not, it may be applied yet
 	for n := 1; ; n++ {
 		if err := c.pass(ctx, r, n-1); err != nil {
-			return outcome{}, doubt(r, err, uncertain)
+			return outcome{}, doubt(r, err, pending, yetToCome)
 		}
 		a := c.attempt(ctx, r)
 		if a.ok() {
@@ -71,9 +73,10 @@ func (c *Client) do(ctx context.Context, r request, p policy) (outcome, error) {
 			c.gates.close(r.broadcaster, a.header)
 		case a.status == http.StatusConflict: // by definition not applied
 		case isOpen(a.err):
-			return outcome{}, doubt(r, failed, uncertain)
+			return outcome{}, doubt(r, failed, pending, yetToCome)
 		case a.status >= 500, a.status == 0:
-			uncertain = uncertain || (a.sent && !p.safe)
+			lost := a.sent && !p.safe
+			uncertain, pending = uncertain || lost, pending || (lost && a.status == 0)
 		case uncertain && p.settled != nil && p.settled(failed.Kind):
 			done, err := c.settle(ctx, r, p, failed, true)
 			if !done && err == nil {
@@ -86,14 +89,11 @@ func (c *Client) do(ctx context.Context, r request, p policy) (outcome, error) {
 		if done, err := c.settle(ctx, r, p, failed, uncertain && !limited); done || err != nil {
 			return outcome{checked: true, attempts: n}, err
 		}
-		if ctx.Err() != nil {
-			return outcome{}, failed
-		}
 		if n == c.config.Attempts {
-			return outcome{}, c.exhausted(r, failed, limited)
+			return outcome{}, doubt(r, c.exhausted(r, failed, limited), pending, yetToCome)
 		}
-		if !limited && sleep(ctx, pause(n)) != nil {
-			return outcome{}, failed
+		if ctx.Err() != nil || (!limited && sleep(ctx, pause(n)) != nil) {
+			return outcome{}, doubt(r, failed, pending, yetToCome)
 		}
 	}
 }
@@ -105,7 +105,7 @@ func (c *Client) settle(ctx context.Context, r request, p policy, failed *Error,
 		return false, nil
 	}
 	if p.check == nil {
-		return false, doubt(r, failed, true)
+		return false, doubt(r, failed, true, unchecked)
 	}
 	switch p.check(ctx) {
 	case applied:
@@ -113,7 +113,7 @@ func (c *Client) settle(ctx context.Context, r request, p policy, failed *Error,
 	case absent:
 		return false, nil
 	}
-	return false, doubt(r, failed, true)
+	return false, doubt(r, failed, true, unchecked)
 }
 
 // pass waits at the broadcaster's gate; what is of no broadcaster, OAuth, has one too.
@@ -143,15 +143,27 @@ func (c *Client) exhausted(r request, failed *Error, limited bool) error {
 	return limitedFor(r, c.gates.until[r.broadcaster].until.Sub(c.gates.now()))
 }
 
-// doubt makes an error one that says it may have been applied.
-func doubt(r request, err error, uncertain bool) error {
+// Why nobody can tell whether it was applied.
+const (
+	unchecked = "it may have been applied, and that could not be checked"
+	yetToCome = "it was not applied when that was asked, and an attempt that was not answered may be applied yet"
+)
+
+// doubt makes an error one that says that it may be applied, and why. A limit of
+// Twitch's is not its cause but its RetryAfter: whoever looks for [*RateLimited], which
+// says that nothing was done, must not find it here.
+func doubt(r request, err error, uncertain bool, why string) error {
 	if !uncertain {
 		return err
 	}
-	e := &Error{Operation: r.operation, Kind: Uncertain, Err: err}
-	if known, ok := err.(*Error); ok {
-		e.Status, e.Attempts = known.Status, known.Attempts
+	e := &Error{Operation: r.operation, Kind: Uncertain, Message: fmt.Sprintf("%s (%v)", why, err), Err: err}
+	var known *Error
+	var limited *RateLimited
+	switch {
+	case errors.As(err, &known):
+		e.Status, e.Attempts, e.RetryAfter = known.Status, known.Attempts, known.RetryAfter
+	case errors.As(err, &limited):
+		e.Status, e.RetryAfter, e.Err = http.StatusTooManyRequests, limited.RetryAfter, nil
 	}
-	e.Message = fmt.Sprintf("it may have been applied, and that could not be checked (%v)", err)
 	return e
 }
