@@ -129,9 +129,12 @@ func (s *keySet) get(ctx context.Context) (map[string]*rsa.PublicKey, error) {
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("asking for the issuer's keys: it answered %s", response.Status)
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, keysLength))
+	body, err := io.ReadAll(io.LimitReader(response.Body, keysLength+1))
 	if err != nil {
 		return nil, fmt.Errorf("reading the issuer's keys: %w", err)
+	}
+	if len(body) > keysLength {
+		return nil, fmt.Errorf("the issuer's key set is longer than %d bytes; is the JWKS URL the one where it publishes its keys?", keysLength)
 	}
 	return parseKeys(body)
 }
