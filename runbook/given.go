@@ -81,7 +81,7 @@ func (g Given) carried(command string) []string {
 // verb is what a command does: "migrate status" of "migrate status --env staging".
 func verb(command string) string {
 	words := strings.Fields(command)
-	if len(words) > 1 && slices.Contains([]string{"migrate", "schema", "scratch", "backup"}, words[0]) && !strings.HasPrefix(words[1], "-") {
+	if len(words) > 1 && slices.Contains([]string{"migrate", "schema", "scratch", "backup", "rollout"}, words[0]) && !strings.HasPrefix(words[1], "-") {
 		return words[0] + " " + words[1]
 	}
 	return words[0]

@@ -233,8 +233,10 @@ func (f *flow) unsettled(found *repair.Finding, o RepairOptions) error {
 		}
 		return failure
 	}
-	failure.Next = []string{
-		"find out by other means where the database stands, then, as a last resort: " + f.invocation("migrate force VERSION"),
+	if found.Foreign != "" {
+		failure.Next = append(failure.Next, "see whether this is the database you mean: "+f.invocation("config show"), "or name the files that made it: --path DIR")
 	}
+	failure.Next = append(failure.Next,
+		"find out by other means where the database stands, then, as a last resort: "+f.invocation("migrate force VERSION"))
 	return failure
 }

@@ -37,6 +37,7 @@ func commands() []command {
 		migrateCommand(),
 		validateCommand(),
 		rollbackCommand(),
+		rolloutCommand(),
 		historyCommand(),
 		checksCommand(),
 		configCommand(),

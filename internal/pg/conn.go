@@ -55,20 +55,29 @@ func Connect(ctx context.Context, t config.Target, o ConnOptions) (*pgx.Conn, er
 	})
 }
 
-func connect(ctx context.Context, t config.Target, o ConnOptions, watch func(*pgconn.PgConn) ctxwatch.Handler) (*pgx.Conn, error) {
+// ConnConfig is how Connect connects, for those who connect by themselves.
+func ConnConfig(t config.Target, o ConnOptions) (*pgx.ConnConfig, error) {
 	c, err := pgx.ParseConfig(t.ConnString())
 	if err != nil {
 		// A parse error carries the connection string, and with it the password.
 		return nil, newConnectError(t, errors.New("the connection settings cannot be parsed"))
 	}
 	c.DialFunc = (&net.Dialer{Timeout: c.ConnectTimeout, KeepAliveConfig: keepAlive}).DialContext
-	c.BuildContextWatcherHandler = watch
 	// A migration changes tables under our feet; a cached plan or row
 	// description would then fail with "cached plan must not change result type".
 	c.DefaultQueryExecMode = pgx.QueryExecModeDescribeExec
 	for name, value := range o.parameters() {
 		c.RuntimeParams[name] = value
 	}
+	return c, nil
+}
+
+func connect(ctx context.Context, t config.Target, o ConnOptions, watch func(*pgconn.PgConn) ctxwatch.Handler) (*pgx.Conn, error) {
+	c, err := ConnConfig(t, o)
+	if err != nil {
+		return nil, err
+	}
+	c.BuildContextWatcherHandler = watch
 	conn, err := pgx.ConnectConfig(ctx, c)
 	if err != nil {
 		if ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled) {

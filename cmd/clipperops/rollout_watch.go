@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/clipper/clipperops/internal/ops"
+	"github.com/clipper/clipperops/runbook"
+	"github.com/urfave/cli/v2"
+)
+
+// statusEvery is how often rollout status --watch looks.
+const statusEvery = 5 * time.Second
+
+func rolloutWatchCommand() command {
+	return command{
+		name:  "watch",
+		usage: "watch the rollout for days, and take the feature back when a rule says so",
+		description: `Goes on while paused, while a sign-off is awaited, and after the last phase. Of several
+watches one acts; another takes over when it is gone. After a rollback it does not
+climb again by itself: rollout resume is a person's.`,
+		flags: []cli.Flag{
+			&cli.DurationFlag{Name: "every", Value: runbook.DefaultTick, Usage: "how often to look"},
+			&cli.BoolFlag{Name: "once", Usage: "look once, for cron"},
+			&cli.BoolFlag{Name: "auto-advance", Usage: "move on when everything is there, sign-offs included"},
+			&cli.StringFlag{Name: "listen", Usage: "serve /metrics and /healthz on this `ADDRESS`, e.g. 127.0.0.1:9464"},
+			propagationFlag(),
+		},
+		examples: []string{
+			"clipperops rollout watch --env production --listen 127.0.0.1:9464",
+			"clipperops rollout watch --once --env production",
+		},
+		reports: true,
+		codes:   []ops.ExitCode{ops.ExitFailed, ops.ExitUsage, ops.ExitInterrupted},
+		action: func(i *invocation) error {
+			o := runbook.RolloutWatchOptions{
+				Every: i.Duration("every"), Once: i.Bool("once"), AutoAdvance: i.Bool("auto-advance"), Listen: i.String("listen"),
+				Log: i.process.err, Propagation: i.Duration("propagation-timeout"),
+			}
+			if o.Every < time.Second {
+				return usageError(i.path, "--every must be at least 1s, not %s", o.Every)
+			}
+			return i.conduct(func(ctx context.Context, s *runbook.Session) *ops.Run { return runbook.RolloutWatch(ctx, s, o) })
+		},
+	}
+}
+
+// watchStatus shows the status again and again, until Ctrl-C.
+func (i *invocation) watchStatus() error {
+	s, err := i.session()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := i.deadline()
+	defer cancel()
+	for {
+		run := runbook.RolloutStatus(ctx, s, runbook.RolloutOptions{})
+		if i.json() {
+			i.printDocument(run)
+		}
+		if run.ExitCode() == ops.ExitUsage {
+			return shownError{run.ExitCode()}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(statusEvery):
+		}
+	}
+}

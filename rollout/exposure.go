@@ -1,0 +1,65 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/clipper/clipperops/internal/featureflag"
+)
+
+// Exposure is for whom the feature is on.
+type Exposure struct {
+	Enabled    bool                   `json:"enabled"`
+	Percentage featureflag.Percentage `json:"percentage"`
+	Users      []string               `json:"users"`
+}
+
+// ExposureOf is that of a flag.
+func ExposureOf(f featureflag.Flag) Exposure {
+	return Exposure{Enabled: f.Enabled, Percentage: f.Percentage, Users: f.Users()}
+}
+
+// Flag is the flag that exposes like this.
+func (e Exposure) Flag(key string) (featureflag.Flag, error) {
+	return featureflag.New(key, e.Enabled, e.Percentage, e.Users)
+}
+
+// Same reports whether both expose alike, in the same words.
+func (e Exposure) Same(o Exposure) bool {
+	return e.Enabled == o.Enabled && e.Percentage == o.Percentage && slices.Equal(sorted(e.Users), sorted(o.Users))
+}
+
+// MoreThan reports whether somebody could have the feature who does not have it with o:
+// a higher percentage, another name, or the switch itself.
+func (e Exposure) MoreThan(o Exposure) bool {
+	if !e.Enabled {
+		return false
+	}
+	if !o.Enabled {
+		return e.Percentage > 0 || len(e.Users) > 0
+	}
+	if e.Percentage > o.Percentage {
+		return true
+	}
+	return e.Percentage < featureflag.Everybody && slices.ContainsFunc(e.Users, func(u string) bool { return !slices.Contains(o.Users, u) })
+}
+
+// String is "off", "10%", "0% and 7 users".
+func (e Exposure) String() string {
+	switch {
+	case !e.Enabled:
+		return "off"
+	case len(e.Users) == 1 && e.Percentage < featureflag.Everybody:
+		return fmt.Sprintf("%s%% and 1 user", e.Percentage)
+	case len(e.Users) > 0 && e.Percentage < featureflag.Everybody:
+		return fmt.Sprintf("%s%% and %d users", e.Percentage, len(e.Users))
+	}
+	return e.Percentage.String() + "%"
+}
+
+func sorted(users []string) []string {
+	s := slices.Clone(users)
+	slices.SortFunc(s, strings.Compare)
+	return slices.Compact(s)
+}

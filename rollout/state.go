@@ -1,0 +1,116 @@
+package rollout
+
+import (
+	"slices"
+	"time"
+)
+
+// State is where a rollout stands. It is read and written whole.
+type State struct {
+	// Flag is the flag's key, Version the state's own: who writes must have read it.
+	Flag    string `json:"flag"`
+	Version int64  `json:"-"`
+	// Phase is the present one's name; "" before the start and while the feature is off.
+	Phase string `json:"phase"`
+	// Began is when the rollout was first started, Since when the present stay in the
+	// phase began, Clean since when what is counted belongs to it: resuming begins anew.
+	Began time.Time `json:"began,omitzero"`
+	Since time.Time `json:"since,omitzero"`
+	Clean time.Time `json:"clean,omitzero"`
+	// Exposure is what was last asked of the store, Known whether anything ever was.
+	Exposure Exposure `json:"exposure"`
+	Known    bool     `json:"known"`
+	// Pending is a change that was begun and not recorded as done.
+	Pending *Change `json:"pending,omitempty"`
+	// Paused keeps the rollout from moving on; Halted does too, after a rollback that
+	// nobody asked for.
+	Paused *Note `json:"paused,omitempty"`
+	Halted *Note `json:"halted,omitempty"`
+	// SignOffs are all that were given and not voided.
+	SignOffs []Signature `json:"sign_offs,omitempty"`
+}
+
+// Note is who did something, when and why.
+type Note struct {
+	By     string    `json:"by"`
+	At     time.Time `json:"at"`
+	Reason string    `json:"reason,omitempty"`
+}
+
+// Signature is a criterion that somebody vouched for in a phase.
+type Signature struct {
+	Criterion string    `json:"criterion"`
+	Phase     string    `json:"phase"` // the one the rollout was in; "" before the start
+	By        string    `json:"by"`
+	Note      string    `json:"note,omitempty"`
+	At        time.Time `json:"at"`
+}
+
+// Kind says what kind of change it is.
+type Kind string
+
+// The kinds of changes and of events.
+const (
+	KindStart    Kind = "start"
+	KindAdvance  Kind = "advance"
+	KindSet      Kind = "set"
+	KindOff      Kind = "off"
+	KindUsers    Kind = "users"
+	KindRollback Kind = "rollback" // by the watch
+	KindAdopt    Kind = "adopt"
+	KindPause    Kind = "pause"
+	KindResume   Kind = "resume"
+	KindSignOff  Kind = "signoff"
+	KindAlert    Kind = "alert"
+)
+
+// Change is a change of exposure.
+type Change struct {
+	Kind Kind     `json:"kind"`
+	From Exposure `json:"from"`
+	To   Exposure `json:"to"`
+	// Phase is the one that it leads to, "" for none.
+	Phase string `json:"phase"`
+	// By is who wants it, from Host, in Run; Reason why. Forced says that it did not have
+	// what it should have; Rule is what made the watch do it.
+	By     string    `json:"by"`
+	Host   string    `json:"host,omitempty"`
+	Run    string    `json:"run,omitempty"`
+	Reason string    `json:"reason,omitempty"`
+	Forced bool      `json:"forced,omitempty"`
+	Rule   string    `json:"rule,omitempty"`
+	At     time.Time `json:"at"`
+}
+
+// Less reports whether the change exposes nobody who was not exposed before. Such a
+// change waits for nothing.
+func (c Change) Less() bool { return !c.To.MoreThan(c.From) }
+
+// settled is the state when the change is done.
+func (s State) settled(c Change) State {
+	s.Pending, s.Known = nil, true
+	s.Exposure = c.To
+	moved := s.Phase != c.Phase || c.From.Percentage != c.To.Percentage || c.From.Enabled != c.To.Enabled
+	s.Phase = c.Phase
+	if moved && c.Kind != KindUsers {
+		s.Since, s.Clean = c.At, c.At
+	}
+	if s.Began.IsZero() && c.Phase != "" {
+		s.Began = c.At
+	}
+	if c.Kind == KindRollback {
+		s.Halted = &Note{By: c.By, At: c.At, Reason: c.Reason}
+	}
+	return s
+}
+
+// signed finds the sign-off of a criterion that counts now: given in this phase, since
+// the stay in it began.
+func (s State) signed(criterion string) (Signature, bool) {
+	for _, sig := range slices.Backward(s.SignOffs) {
+		if sig.Criterion == criterion && sig.Phase == s.Phase && !sig.At.Before(s.Since) {
+			return sig, true
+		}
+	}
+	return Signature{}, false
+}

@@ -1,0 +1,374 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/clipper/clipperops/internal/metrics"
+	"github.com/clipper/clipperops/release"
+	"github.com/clipper/clipperops/rollout/gate"
+	"github.com/clipper/clipperops/rollout/instances"
+)
+
+// surveillance is the name under which a sample holds its counts.
+const surveillance = "surveillance"
+
+// longestTick is how much time one tick may count at most: what happened while nobody
+// watched longer than this is not made one lump of evidence.
+const longestTick = 5 * time.Minute
+
+// Watcher judges, tick after tick, whether the feature is to be taken back.
+type Watcher struct {
+	Controller *Controller
+	Release    *release.Rollout
+	Phases     Phases
+	Source     metrics.Source
+	// Every is how long one tick is.
+	Every time.Duration
+	// AutoAdvance moves on by itself when everything is there.
+	AutoAdvance bool
+
+	samples []Sample
+	cusum   *gate.CUSUM
+	loaded  bool
+	firing  map[string]bool
+	drifted string
+}
+
+// Report is what one tick found and did.
+type Report struct {
+	At     time.Time `json:"at"`
+	View   View      `json:"-"`
+	Sample Sample    `json:"sample"`
+	// Rules are judgements by the id of the rule.
+	Rules map[string]gate.Judgement `json:"rules"`
+	// Evidence is the surveillance's, as a power of ten.
+	Evidence float64 `json:"evidence"`
+	// Fired is the rule that made a change, Done the change; Failed why it could not be
+	// made.
+	Fired  string `json:"fired,omitempty"`
+	Done   *Done  `json:"-"`
+	Failed error  `json:"-"`
+	// Alerts begin or end with this tick.
+	Alerts []Alert `json:"alerts,omitempty"`
+	// Problems are what keeps the watch from knowing.
+	Problems  []string         `json:"problems,omitempty"`
+	Instances []instances.View `json:"instances,omitempty"`
+}
+
+// Alert is one that begins, or is over.
+type Alert struct {
+	ID    string `json:"id"`
+	Title string `json:"title"`
+	Level string `json:"level"`
+	Over  bool   `json:"over,omitempty"`
+	Words string `json:"words"`
+}
+
+// Tick looks once. An error is that the record cannot be had: nothing was done, and what
+// was counted is counted again next time.
+func (w *Watcher) Tick(ctx context.Context) (Report, error) {
+	now := w.Controller.Now().UTC()
+	r := Report{At: now, Rules: map[string]gate.Judgement{}}
+	var err error
+	if r.View, err = w.Controller.Look(ctx); err != nil {
+		return r, err
+	}
+	if err := w.load(ctx, now, r.View.State); err != nil {
+		return r, err
+	}
+	r.Sample = w.count(ctx, now, r.View)
+	if r.Sample.Problem != "" {
+		r.Problems = append(r.Problems, r.Sample.Problem)
+	}
+	w.judge(&r)
+	if err := w.Controller.Record.AddSample(ctx, w.Controller.Flag, r.Sample); err != nil {
+		return r, err
+	}
+	w.keep(r.Sample)
+	w.act(ctx, &r)
+	w.alert(ctx, now, &r)
+	return r, ctx.Err()
+}
+
+// load takes up what another watch counted.
+func (w *Watcher) load(ctx context.Context, now time.Time, s State) error {
+	if w.loaded {
+		return nil
+	}
+	samples, err := w.Controller.Record.Samples(ctx, w.Controller.Flag, now.Add(-w.memory()))
+	if err != nil {
+		return err
+	}
+	w.samples, w.loaded, w.firing = samples, true, map[string]bool{}
+	for _, one := range slices.Backward(samples) {
+		if one.Evidence != nil && one.At.After(s.Clean) {
+			w.cusum = one.Evidence
+			break
+		}
+	}
+	return nil
+}
+
+// memory is how far back the longest rule looks.
+func (w *Watcher) memory() time.Duration {
+	longest := longestTick
+	for _, rule := range w.Release.Rollback {
+		longest = max(longest, rule.For)
+	}
+	return longest + 10*w.Every
+}
+
+func (w *Watcher) keep(s Sample) {
+	w.samples = append(w.samples, s)
+	oldest := s.At.Add(-w.memory())
+	w.samples = slices.DeleteFunc(w.samples, func(one Sample) bool { return one.At.Before(oldest) })
+}
+
+// count counts what happened since the last tick.
+func (w *Watcher) count(ctx context.Context, now time.Time, v View) Sample {
+	s := Sample{From: now.Add(-w.Every), At: now, Counts: map[string]gate.Tick{}, Exposure: v.Actual()}
+	if n := len(w.samples); n > 0 {
+		switch last := w.samples[n-1].At; {
+		case !now.After(last): // the clock went back: what was counted is not counted again
+			s.From = now
+		case now.Sub(last) <= longestTick:
+			s.From = last
+		default:
+			s.From = now.Add(-longestTick)
+		}
+	}
+	s.Counts[surveillance] = w.tick(ctx, &s, w.Release.Surveillance.Bad, w.Release.Surveillance.Total)
+	for _, rule := range w.Release.Rollback {
+		if rule.Bad == w.Release.Surveillance.Bad && rule.Total == w.Release.Surveillance.Total {
+			s.Counts[rule.ID] = s.Counts[surveillance]
+			continue
+		}
+		s.Counts[rule.ID] = w.tick(ctx, &s, rule.Bad, rule.Total)
+	}
+	return s
+}
+
+// tick counts one pair. What cannot be counted is not known, and neither good nor bad.
+func (w *Watcher) tick(ctx context.Context, s *Sample, bad, total string) gate.Tick {
+	t := gate.Tick{From: s.From, At: s.At}
+	if total == "" || !s.At.After(s.From) {
+		return t
+	}
+	n, err := metrics.Counts(ctx, w.Source, total, s.From, s.At)
+	var k int64
+	if err == nil {
+		k, err = Among(ctx, w.Source, bad, total, s.From, s.At)
+	}
+	if err != nil {
+		s.Problem = "metrics: " + whyHold(err)
+		return t
+	}
+	t.Bad, t.Total, t.Known = min(k, n), n, true
+	return t
+}
+
+// judge asks every rule, and the surveillance.
+func (w *Watcher) judge(r *Report) {
+	clean := r.View.State.Clean
+	if w.cusum == nil || len(w.samples) > 0 && !w.samples[len(w.samples)-1].At.After(clean) {
+		w.cusum = w.fresh()
+	}
+	for _, rule := range w.Release.Rollback {
+		share, err := release.ParseShare(rule.Above)
+		if err != nil {
+			continue
+		}
+		var ticks []gate.Tick
+		for _, s := range append(slices.Clone(w.samples), r.Sample) {
+			if t, ok := s.Counts[rule.ID]; ok && s.At.After(clean) {
+				ticks = append(ticks, t)
+			}
+		}
+		sustained := gate.Sustained{Name: rule.ID, What: "errors", Above: share, For: rule.For, Step: w.Every}
+		r.Rules[rule.ID] = sustained.Watch(ticks, r.At)
+	}
+	if w.cusum != nil {
+		if t := r.Sample.Counts[surveillance]; t.Known {
+			alarm := w.cusum.Add(t.Bad, t.Total)
+			if alarm {
+				r.Rules[surveillance] = gate.Judgement{
+					Verdict: gate.Fail, Bad: t.Bad, Total: t.Total,
+					Words: fmt.Sprintf("the evidence is 10^%.1f that more than %s fail", w.cusum.Evidence(), w.Release.Surveillance.Healthy),
+				}
+			}
+		}
+		r.Evidence = w.cusum.Evidence()
+		kept := *w.cusum
+		kept.Logs = slices.Clone(kept.Logs)
+		r.Sample.Evidence = &kept
+	}
+}
+
+// fresh is a surveillance that has seen nothing; nil where the release has none.
+func (w *Watcher) fresh() *gate.CUSUM {
+	s := w.Release.Surveillance
+	healthy, err := release.ParseShare(s.Healthy)
+	if s.Total == "" || err != nil {
+		return nil
+	}
+	var alternatives []float64
+	for _, text := range s.Alternatives {
+		share, err := release.ParseShare(text)
+		if err != nil {
+			return nil
+		}
+		alternatives = append(alternatives, share)
+	}
+	c := gate.NewCUSUM(healthy, alternatives, float64(s.Evidence))
+	return &c
+}
+
+// act makes the gravest change that a rule asks for, or moves on.
+func (w *Watcher) act(ctx context.Context, r *Report) {
+	action, title, id, words := "", "", "", ""
+	consider := func(ruleAction, ruleTitle, ruleID string) {
+		j, judged := r.Rules[ruleID]
+		if !judged || j.Verdict != gate.Fail || action == release.ActionOff {
+			return
+		}
+		action, title, id, words = ruleAction, ruleTitle, ruleID, j.Words
+	}
+	for _, rule := range w.Release.Rollback {
+		consider(rule.Action, rule.Title, rule.ID)
+	}
+	consider(w.Release.Surveillance.Action, w.Release.Surveillance.Title, surveillance)
+	if action == "" {
+		w.moveOn(ctx, r)
+		return
+	}
+	actual := r.View.Actual()
+	if !actual.MoreThan(Exposure{}) {
+		return // there is nobody to take it from
+	}
+	change := w.Phases.Off(r.View)
+	if action == release.ActionStepDown {
+		change = w.Phases.StepDown(r.View)
+	}
+	change.Kind, change.Rule, change.Reason = KindRollback, id, title+": "+words
+	w.make(ctx, r, change)
+}
+
+// make makes a change and forgets what led to it: its evidence has been used.
+func (w *Watcher) make(ctx context.Context, r *Report, change Change) {
+	r.Fired = change.Rule
+	done, err := w.Controller.Do(ctx, r.View, change, nil)
+	r.Done, r.Failed = &done, err
+	if err == nil {
+		w.cusum = w.fresh()
+		r.View.State = r.View.State.settled(done.Change)
+		r.View.Flag = done.Flag
+	}
+}
+
+// moveOn goes to the next phase when it may, and everything is there.
+func (w *Watcher) moveOn(ctx context.Context, r *Report) {
+	i := w.Phases.At(r.View.State.Phase)
+	if !w.AutoAdvance || i < 0 || i == len(w.Phases)-1 {
+		return
+	}
+	rs := Standing(r.View.State, w.Phases, w.Release.SignOffs, r.View.Actual(), r.At)
+	if !Met(rs) { // the gates are asked once, at the end of the soak
+		return
+	}
+	rs = append(rs, Judge(ctx, w.Source, w.Release, w.Phases[i], Window{From: r.View.State.Clean, To: r.At, Before: r.View.State.Began})...)
+	if !Met(rs) {
+		return
+	}
+	change, _, err := w.Phases.Advance(r.View)
+	if err != nil {
+		return
+	}
+	change.Rule, change.Reason = "auto-advance", "everything was there"
+	w.make(ctx, r, change)
+}
+
+// alert tells what begins and what is over.
+func (w *Watcher) alert(ctx context.Context, now time.Time, r *Report) {
+	set := func(id, title, level string, on, known bool, words string) {
+		if !known || on == w.firing[id] {
+			return
+		}
+		w.firing[id] = on
+		r.Alerts = append(r.Alerts, Alert{ID: id, Title: title, Level: level, Over: !on, Words: words})
+	}
+	for _, a := range w.Release.Alerts {
+		on, words, err := w.fires(ctx, a, now)
+		set(a.ID, a.Title, a.Level, on, err == nil, words)
+	}
+	set("metrics", "metrics cannot be asked", "warning", r.Sample.Problem != "", true, r.Sample.Problem)
+	drift := ""
+	if r.View.Drifted() {
+		drift = fmt.Sprintf("the flag is at %s; the rollout left it at %s", r.View.Actual(), r.View.State.Exposure)
+	}
+	set("drift", "somebody has changed the flag behind the rollout's back", "warning", drift != "", true, drift)
+	views, err := w.Controller.Instances.Ask(ctx, w.Controller.Flag)
+	if err != nil {
+		r.Problems = append(r.Problems, "instances: "+err.Error())
+		set("instances", "instances cannot be asked", "warning", true, ctx.Err() == nil, err.Error())
+		return
+	}
+	r.Instances = views
+	var behind []string
+	for _, v := range views {
+		if !v.Sees(r.View.Flag) {
+			behind = append(behind, v.Address)
+		}
+	}
+	set("instances", "instances do not follow the flag", "warning", len(behind) > 0, true, strings.Join(behind, ", "))
+}
+
+// fires reports whether the alert is on, and by what.
+func (w *Watcher) fires(ctx context.Context, a release.Alert, now time.Time) (on bool, words string, err error) {
+	from := now.Add(-a.For)
+	switch a.Kind {
+	case release.AlertRate:
+		n, err := metrics.Counts(ctx, w.Source, a.Bad, from, now)
+		if errors.Is(err, metrics.ErrNoData) {
+			return false, "none", nil
+		}
+		rate := float64(n) / a.For.Minutes()
+		return rate > float64(a.PerMinute), fmt.Sprintf("%d in %s", n, length(a.For)), err
+	case release.AlertSlow:
+		share, err := release.ParseShare(a.Share)
+		if err != nil {
+			return false, "", err
+		}
+		buckets, err := histogram(ctx, w.Source, a.Histogram, from, now)
+		if err != nil {
+			return false, "", err
+		}
+		j := gate.Slow{What: "requests", Bound: a.Bound.Seconds(), Share: share, Alpha: alertAlpha}.Judge(buckets)
+		return j.Verdict == gate.Fail, j.Words, nil
+	}
+	share, err := release.ParseShare(a.Above)
+	if err != nil {
+		return false, "", err
+	}
+	n, err := metrics.Counts(ctx, w.Source, a.Total, from, now)
+	if err != nil {
+		return false, "", err
+	}
+	k, err := Among(ctx, w.Source, a.Bad, a.Total, from, now)
+	if err != nil {
+		return false, "", err
+	}
+	j := gate.Budget{What: "errors", Threshold: share, Alpha: alertAlpha}.Judge(min(k, n), n)
+	return j.Verdict == gate.Fail && k >= leastBad, j.Words, nil
+}
+
+const (
+	// alertAlpha is the chance of an alert by chance, at one look; leastBad is below how
+	// many nobody is woken.
+	alertAlpha = 0.01
+	leastBad   = 3
+)

@@ -1,0 +1,150 @@
+package runbook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/clipper/clipperops/internal/ops"
+	"github.com/clipper/clipperops/rollout"
+)
+
+// watchMetrics is what the watch shows of itself.
+type watchMetrics struct {
+	registry *prometheus.Registry
+
+	leads, percentage, enabled, paused, halted, behind, evidence, last, took prometheus.Gauge
+	rollbacks, unknown                                                       prometheus.Counter
+
+	mu    sync.Mutex
+	alive time.Time       // when a tick, or a try to lead, ended last
+	away  map[string]bool // what cannot be reached at present
+}
+
+func newWatchMetrics(flag string) *watchMetrics {
+	w := &watchMetrics{registry: prometheus.NewRegistry(), away: map[string]bool{}}
+	labels := prometheus.Labels{"flag": flag}
+	gauge := func(name, help string) prometheus.Gauge {
+		g := prometheus.NewGauge(prometheus.GaugeOpts{Name: "clipperops_rollout_" + name, Help: help, ConstLabels: labels})
+		w.registry.MustRegister(g)
+		return g
+	}
+	counter := func(name, help string) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Name: "clipperops_rollout_" + name, Help: help, ConstLabels: labels})
+		w.registry.MustRegister(c)
+		return c
+	}
+	w.leads = gauge("leads", "1 while this watch is the one that acts.")
+	w.enabled = gauge("enabled", "1 while the flag is enabled.")
+	w.percentage = gauge("percentage", "The flag's percentage.")
+	w.paused = gauge("paused", "1 while the rollout is paused.")
+	w.halted = gauge("halted", "1 after a rollback by itself, until a person resumes.")
+	w.behind = gauge("instances_behind", "Instances that do not see the flag as it is set.")
+	w.evidence = gauge("evidence_log10", "Evidence that more fail than is healthy, as a power of ten.")
+	w.last = gauge("last_tick_timestamp_seconds", "When the watch last looked.")
+	w.took = gauge("tick_seconds", "How long the last look took.")
+	w.rollbacks = counter("rollbacks_total", "Changes the watch made.")
+	w.unknown = counter("ticks_unknown_total", "Ticks of which nothing could be counted.")
+	return w
+}
+
+// saw shows a tick.
+func (w *watchMetrics) saw(r rollout.Report, took time.Duration, now time.Time) {
+	actual := r.View.Actual()
+	w.leads.Set(1)
+	w.enabled.Set(number(actual.Enabled))
+	w.percentage.Set(float64(actual.Percentage) / 100)
+	w.paused.Set(number(r.View.State.Paused != nil))
+	w.halted.Set(number(r.View.State.Halted != nil))
+	w.evidence.Set(r.Evidence)
+	w.last.Set(float64(r.At.UnixMilli()) / 1000)
+	w.took.Set(took.Seconds())
+	behind := 0
+	for _, v := range r.Instances {
+		if !v.Sees(r.View.Flag) {
+			behind++
+		}
+	}
+	w.behind.Set(float64(behind))
+	if r.Sample.Problem != "" {
+		w.unknown.Inc()
+	}
+	if r.Fired != "" && r.Failed == nil {
+		w.rollbacks.Inc()
+	}
+	w.living(now)
+}
+
+func (w *watchMetrics) standby(now time.Time) {
+	w.leads.Set(0)
+	w.living(now)
+}
+
+func (w *watchMetrics) living(now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.alive = now
+}
+
+// problem notes whether something cannot be reached, and reports whether that is new.
+func (w *watchMetrics) problem(what string, away bool) (changed bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	changed = w.away[what] != away
+	w.away[what] = away
+	return changed
+}
+
+func number(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// serve shows /metrics and /healthz until the returned function is called.
+func (w *watching) serve(ctx context.Context) (end func(), err error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", w.o.Listen)
+	if err != nil {
+		return nil, &ops.Failure{Code: ops.ExitUsage, What: "cannot listen on " + w.o.Listen + ": " + err.Error(), State: []string{"nothing was changed"}, Next: []string{"choose another --listen"}, Err: err}
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(w.show.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", w.healthz)
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := server.Serve(listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			w.step.Note("/metrics and /healthz are no longer served: " + err.Error())
+		}
+	}()
+	w.step.Note("serving /metrics and /healthz on " + listener.Addr().String())
+	return func() {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		if server.Shutdown(closing) != nil {
+			_ = server.Close() // whoever still asks is cut off
+		}
+		<-done
+	}, nil
+}
+
+// healthz answers 503 when the watch has not looked for three ticks.
+func (w *watching) healthz(out http.ResponseWriter, _ *http.Request) {
+	w.show.mu.Lock()
+	alive := w.show.alive
+	w.show.mu.Unlock()
+	if late := w.Now().Sub(alive); late > 3*w.o.Every {
+		http.Error(out, fmt.Sprintf("the watch has not looked for %s", late.Truncate(time.Second)), http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(out, "ok") //nolint:errcheck // whoever asked has gone
+}
