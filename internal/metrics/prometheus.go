@@ -83,6 +83,9 @@ func (p *prometheus) Range(ctx context.Context, selector string, from, to time.T
 func (p *prometheus) matrix(matrix model.Matrix, selector string, from, to time.Time) ([]Series, error) {
 	var all []Series
 	for _, stream := range matrix {
+		if stream == nil {
+			return nil, p.unavailable(oddAnswer, nil)
+		}
 		if len(stream.Histograms) > 0 {
 			return nil, &BadQuery{Where: p.where, Query: selector, What: nativeHistogram}
 		}
@@ -108,6 +111,9 @@ func (p *prometheus) matrix(matrix model.Matrix, selector string, from, to time.
 // nativeHistogram is what is said of samples that are histograms themselves.
 const nativeHistogram = "it is a native histogram; select the _bucket series of a classic one"
 
+// oddAnswer is said of what has the form of an answer and is none.
+const oddAnswer = "its answer has holes; is this address a Prometheus?"
+
 // Instant implements Source.
 func (p *prometheus) Instant(ctx context.Context, expr string, at time.Time) ([]Series, error) {
 	// The client cannot read an answer that is a text. Otherwise it is the server
@@ -130,6 +136,9 @@ func (p *prometheus) Instant(ctx context.Context, expr string, at time.Time) ([]
 	case model.Vector:
 		var all []Series
 		for _, sample := range v {
+			if sample == nil {
+				return nil, p.unavailable(oddAnswer, nil)
+			}
 			if sample.Histogram != nil {
 				return nil, &BadQuery{Where: p.where, Query: expr, What: nativeHistogram}
 			}
@@ -137,6 +146,9 @@ func (p *prometheus) Instant(ctx context.Context, expr string, at time.Time) ([]
 		}
 		return all, nil
 	case *model.Scalar:
+		if v == nil {
+			return nil, p.unavailable(oddAnswer, nil)
+		}
 		return []Series{{Labels: Labels{}, Points: []Point{{At: v.Timestamp.Time(), Value: float64(v.Value)}}}}, nil
 	default:
 		return nil, &BadQuery{Where: p.where, Query: expr, What: "it gives neither a value nor values by label, but a " + value.Type().String()}
