@@ -22,6 +22,7 @@ import (
 	"github.com/clipper/clipperops/moderation/httpapi"
 	"github.com/clipper/clipperops/moderation/identity"
 	"github.com/clipper/clipperops/moderation/metrics"
+	"github.com/clipper/clipperops/moderation/page"
 	"github.com/clipper/clipperops/moderation/queue"
 	"github.com/clipper/clipperops/moderation/settings"
 	"github.com/clipper/clipperops/moderation/tokens"
@@ -97,6 +98,10 @@ func (srv *Server) assemble(verifier *identity.Verifier) error {
 		return err
 	}
 	srv.audit = auditlog.New(srv.pool, srv.log, func(a auditlog.Action, status string) { srv.metrics.Audit(string(a), status) })
+	seals, err := page.NewSeals(srv.pageSecrets()...)
+	if err != nil {
+		return err
+	}
 	on := func(user uuid.UUID) bool { return srv.flags.On(FlagTwitch, user.String()) }
 	srv.handler = httpapi.New(httpapi.Dependencies{
 		Verifier: verifier,
@@ -106,6 +111,7 @@ func (srv *Server) assemble(verifier *identity.Verifier) error {
 		Bans: bans.New(bans.Config{
 			Pool: srv.pool, Audit: srv.audit, Sessions: sessions, Twitch: srv.twitch, On: on, Counters: srv.metrics, Log: srv.log,
 		}),
+		Pool: srv.pool, Seals: seals,
 		Audit: srv.audit, Metrics: srv.metrics, Log: srv.log,
 		Flags: srv.flags.Status, Flag: on, Instance: instance(),
 		Ready:          srv.ready,
@@ -114,6 +120,15 @@ func (srv *Server) assemble(verifier *identity.Verifier) error {
 	})
 	srv.observe()
 	return nil
+}
+
+// pageSecrets are the secrets that the keys of the page's forms come from: the tokens'
+// key with the one before it, or else the sessions' secret.
+func (srv *Server) pageSecrets() []string {
+	if srv.settings.TokenKey != "" {
+		return []string{srv.settings.TokenKey.Reveal(), srv.settings.TokenKeyPrevious.Reveal()}
+	}
+	return []string{srv.settings.JWTSecret.Reveal()}
 }
 
 // sessions are the users' sessions with Twitch: the table's, or a development

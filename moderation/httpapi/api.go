@@ -13,8 +13,10 @@ import (
 	"github.com/clipper/clipperops/moderation/appeals"
 	"github.com/clipper/clipperops/moderation/auditlog"
 	"github.com/clipper/clipperops/moderation/bans"
+	"github.com/clipper/clipperops/moderation/database"
 	"github.com/clipper/clipperops/moderation/identity"
 	"github.com/clipper/clipperops/moderation/metrics"
+	webpage "github.com/clipper/clipperops/moderation/page"
 	"github.com/clipper/clipperops/moderation/queue"
 )
 
@@ -25,6 +27,7 @@ type Dependencies struct {
 	Queue    *queue.Queue
 	Appeals  *appeals.Appeals
 	Bans     *bans.Service
+	Pool     *database.Pool // what the page of users reads from
 	Audit    *auditlog.Log
 	Metrics  *metrics.Metrics
 	Log      *slog.Logger
@@ -40,6 +43,8 @@ type Dependencies struct {
 	Ready func(context.Context) Readiness
 	// Maintenance says whether writes are off for now.
 	Maintenance func() bool
+	// Seals seal the page's forms and notices.
+	Seals *webpage.Seals
 	// TrustedProxies are those whose X-Forwarded-For is believed; default none.
 	TrustedProxies []netip.Prefix
 }
@@ -51,7 +56,7 @@ type api struct{ Dependencies }
 func New(d Dependencies) http.Handler {
 	a := &api{d}
 	mux := http.NewServeMux()
-	for _, r := range slices.Concat(a.routes(), a.twitchRoutes()) {
+	for _, r := range slices.Concat(a.routes(), a.twitchRoutes(), a.pageRoutes()) {
 		for _, path := range r.paths {
 			mux.Handle(r.method+" "+path, a.serve(r, path))
 		}

@@ -3,15 +3,13 @@ package httpapi
 import (
 	"context"
 	"errors"
-	"net/http"
 
 	"github.com/clipper/clipperops/moderation/identity"
 	"github.com/clipper/clipperops/moderation/problem"
 )
 
-// authenticate says who asks.
-func (a *api) authenticate(ctx context.Context, r *http.Request) (identity.User, error) {
-	token := bearer(r)
+// authenticate says whose session the token is.
+func (a *api) authenticate(ctx context.Context, token string) (identity.User, error) {
 	if token == "" {
 		return identity.User{}, problem.New(problem.NotAuthenticated, "you are not signed in").WithDetail("send Authorization: Bearer with the session's token")
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/clipper/clipperops/moderation/httpapi"
 	"github.com/clipper/clipperops/moderation/identity"
 	"github.com/clipper/clipperops/moderation/metrics"
+	webpage "github.com/clipper/clipperops/moderation/page"
 	"github.com/clipper/clipperops/moderation/problem"
 	"github.com/clipper/clipperops/moderation/queue"
 )
@@ -69,9 +70,13 @@ func newService(t *testing.T, change ...func(*httpapi.Dependencies)) *service {
 	}
 	log := slog.New(slog.NewJSONHandler(s.log, nil))
 	audit := auditlog.New(pool, log, func(a auditlog.Action, status string) { s.metrics.Audit(string(a), status) })
+	seals, err := webpage.NewSeals(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
 	d := httpapi.Dependencies{
 		Verifier: verifier, Users: identity.NewUsers(pool), Queue: queue.New(pool, audit), Appeals: appeals.New(pool, audit),
-		Audit: audit, Metrics: s.metrics, Log: log,
+		Audit: audit, Metrics: s.metrics, Log: log, Pool: pool, Seals: seals,
 		Ready: func(context.Context) httpapi.Readiness {
 			return httpapi.Readiness{Ready: true, Checks: []httpapi.Condition{}}
 		},

@@ -3,6 +3,7 @@ package httpapi
 import (
 	_ "embed"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -27,7 +28,7 @@ func (a *api) openapi(*request) (answer, error) {
 func Paths() []string {
 	a := &api{}
 	var all []string
-	for _, r := range append(a.routes(), a.twitchRoutes()...) {
+	for _, r := range slices.Concat(a.routes(), a.twitchRoutes(), a.pageRoutes()) {
 		for _, p := range r.paths {
 			if !strings.HasPrefix(p, "/api/moderation/") { // the other name of /api/v1/moderation
 				all = append(all, r.method+" "+p)

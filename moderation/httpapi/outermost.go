@@ -22,6 +22,8 @@ type seen struct {
 	origin auditlog.Origin
 	route  string // the pattern's path; never the path itself
 	user   uuid.UUID
+	page   bool   // it is a person who is answered
+	back   string // for a person: the address to go on from after an error, "" = none
 	code   problem.Code
 	err    error
 }
@@ -102,11 +104,7 @@ func requestID(r *http.Request) string {
 // client is the address that the request came from. What X-Forwarded-For says is
 // believed from the right, as far as trusted proxies wrote it.
 func (a *api) client(r *http.Request) netip.Addr {
-	at, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	client := at.Addr().Unmap()
+	client := peer(r)
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0 && a.trusted(client); i-- {
 		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
@@ -116,6 +114,15 @@ func (a *api) client(r *http.Request) netip.Addr {
 		client = hop.Unmap()
 	}
 	return client
+}
+
+// peer is the other end of the connection.
+func peer(r *http.Request) netip.Addr {
+	at, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return at.Addr().Unmap()
 }
 
 func (a *api) trusted(client netip.Addr) bool {

@@ -123,14 +123,19 @@ func paged[T, K any](found []T, limit int, key func(T) K) (answer, error) {
 		p.Data = []T{}
 	}
 	if len(found) > limit {
-		text, err := json.Marshal(key(found[limit-1]))
+		next, err := toCursor(key(found[limit-1]))
 		if err != nil {
 			return answer{}, err
 		}
-		next := base64.RawURLEncoding.EncodeToString(text)
 		p.Data, p.NextCursor = found[:limit], &next
 	}
 	return answer{body: p}, nil
+}
+
+// toCursor is the cursor of the page that begins after this key.
+func toCursor[K any](key K) (string, error) {
+	text, err := json.Marshal(key)
+	return base64.RawURLEncoding.EncodeToString(text), err
 }
 
 func list[T ~string](values []T) string {

@@ -17,12 +17,18 @@ type request struct {
 	User   identity.User // the zero User where the route is open to anybody
 	Origin auditlog.Origin
 	audit  *auditlog.Log
+	seen   *seen
 }
 
 // answer is what a handler says when nothing went wrong.
 type answer struct {
 	status int // default 200
-	body   any // encoded as JSON
+	body   any // encoded as JSON, unless it is a sender
+}
+
+// sender is a body that is sent in a way of its own.
+type sender interface {
+	send(w http.ResponseWriter, status int) error
 }
 
 // refuse records an action that is refused before it reaches its service, and

@@ -30,13 +30,18 @@ type shownProblem struct {
 }
 
 func writeProblem(w http.ResponseWriter, p *problem.Problem, id string) {
+	problemHeaders(w.Header(), p)
+	_ = writeJSON(w, p.Status, shownProblem{p.Message, p.Code, p.Detail, id}) // a client that is gone hears nothing
+}
+
+// problemHeaders are what an error says beside its body, whatever that is.
+func problemHeaders(h http.Header, p *problem.Problem) {
 	if s := p.RetrySeconds(); s > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(s))
+		h.Set("Retry-After", strconv.Itoa(s))
 	}
 	if p.Status == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", `Bearer realm="clipper"`) // RFC 9110, 11.6.1
+		h.Set("WWW-Authenticate", `Bearer realm="clipper"`) // RFC 9110, 11.6.1
 	}
-	_ = writeJSON(w, p.Status, shownProblem{p.Message, p.Code, p.Detail, id}) // a client that is gone hears nothing
 }
 
 // writeJSON encodes before it begins to answer: what cannot be encoded is no 200.

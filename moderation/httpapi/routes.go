@@ -9,6 +9,7 @@ const (
 	anybody    access = iota // no session needed
 	knownUser                // a valid session of a user who is not banned
 	moderators               // … whose role is moderator or admin
+	visitor                  // as knownUser, with the session in a cookie; is answered with HTML
 )
 
 // route is one endpoint, under all its paths.

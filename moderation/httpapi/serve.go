@@ -23,13 +23,13 @@ func (a *api) serve(route route, path string) http.Handler {
 		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 		defer cancel()
 		seen := seenOf(ctx)
-		seen.route = path
+		seen.route, seen.page = path, route.access == visitor
 		user, err := a.admit(ctx, route, r)
 		seen.user = user.ID
 		var out answer
 		if err == nil {
 			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-			out, err = route.handle(&request{Request: r.WithContext(ctx), User: user, Origin: seen.origin, audit: a.Audit})
+			out, err = route.handle(&request{Request: r.WithContext(ctx), User: user, Origin: seen.origin, audit: a.Audit, seen: seen})
 		}
 		if err != nil {
 			a.fail(w, r, err)
@@ -41,13 +41,21 @@ func (a *api) serve(route route, path string) http.Handler {
 
 // admit refuses who may not come in here.
 func (a *api) admit(ctx context.Context, route route, r *http.Request) (identity.User, error) {
-	if route.writes && a.Maintenance != nil && a.Maintenance() {
-		return identity.User{}, problem.New(problem.Maintenance, "Clipper is being maintained; nothing can be changed for the moment").WithRetry(retryMaintenance)
+	if route.writes && a.maintained() {
+		return identity.User{}, maintenance()
 	}
 	if route.access == anybody {
 		return identity.User{}, nil
 	}
-	user, err := a.authenticate(ctx, r)
+	token := bearer(r)
+	if route.access == visitor {
+		// A browser sends its cookies whoever made the form.
+		if err := crossOrigin.Check(r); err != nil {
+			return identity.User{}, problem.New(problem.Forbidden, "the form was sent from another site").Because(err)
+		}
+		token = sessionToken(r)
+	}
+	user, err := a.authenticate(ctx, token)
 	if err != nil {
 		return user, err
 	}
@@ -55,6 +63,16 @@ func (a *api) admit(ctx context.Context, route route, r *http.Request) (identity
 		return user, needModerator(user)
 	}
 	return user, nil
+}
+
+// crossOrigin refuses what a browser sends on behalf of another site.
+var crossOrigin = http.NewCrossOriginProtection()
+
+// maintained reports whether writes are off for now.
+func (a *api) maintained() bool { return a.Maintenance != nil && a.Maintenance() }
+
+func maintenance() *problem.Problem {
+	return problem.New(problem.Maintenance, "Clipper is being maintained; nothing can be changed for the moment").WithRetry(retryMaintenance)
 }
 
 // denials are the codes that say that a user may not.
@@ -72,6 +90,10 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if denials[p.Code] {
 		a.Metrics.Denied(string(p.Code))
 	}
+	if seen.page {
+		writeProblemPage(w, p, seen.origin.RequestID, seen.back)
+		return
+	}
 	writeProblem(w, p, seen.origin.RequestID)
 }
 
@@ -80,8 +102,8 @@ func (a *api) write(w http.ResponseWriter, r *http.Request, out answer) {
 		out.status = http.StatusOK
 	}
 	send := func() error { return writeJSON(w, out.status, out.body) }
-	if r, ok := out.body.(raw); ok {
-		send = func() error { return r.send(w, out.status) }
+	if own, ok := out.body.(sender); ok {
+		send = func() error { return own.send(w, out.status) }
 	}
 	if err := send(); err != nil {
 		a.Log.WarnContext(r.Context(), "the answer could not be sent", slog.Any("error", err), slog.String("request_id", seenOf(r.Context()).origin.RequestID))

@@ -20,17 +20,8 @@ type Person struct {
 	ID       uuid.UUID
 	Username string
 	Name     string // the display name, or else the username
-	TwitchID string
-	Role     string
-	Last     *Last // nil when nothing was done about the user in this channel
-}
-
-// Last is the last Twitch operation about a user in one channel, however it ended.
-type Last struct {
-	Action  string // twitch_ban_user or twitch_unban_user
-	Outcome string // as the audit log has it
-	Seconds int64  // of a timeout; 0 = for good
-	At      time.Time
+	TwitchID string // "" when there is none
+	Last     *Last  // nil when nothing was done about the user in this channel
 }
 
 // Key is where a page begins: after this user.
@@ -46,6 +37,13 @@ type Query struct {
 	After       *Key   // nil = from the beginning
 }
 
+// Listing is one page of a channel's users.
+type Listing struct {
+	Channel string // the broadcaster's name; "" when Clipper does not know it
+	People  []Person
+	Next    *Key // where the next page begins; nil at the end
+}
+
 // seen are the users seen in a channel: whose clips it has, who made them, who
 // handed them in, who spoke about them. Submissions name the broadcaster, as the
 // channel's clips do.
@@ -59,42 +57,57 @@ const seen = `
 			OR s.broadcaster_name IN (SELECT username FROM users WHERE twitch_id = $1)
 	)`
 
-// List is one page of the users, by name, and where the next one begins: nil at
-// the end.
-func List(ctx context.Context, pool *database.Pool, q Query) ([]Person, *Key, error) {
-	var people []Person
+// tells are the outcomes of an operation that say how a user stands, or that it is not
+// known: what was refused or has failed changed nothing.
+const tells = `(metadata->>'outcome' IN ('applied', 'attempted') OR metadata->>'twitch' = 'uncertain')`
+
+// List is one page of the users, by name. The channel's operations are read through
+// once, for all users of the page.
+func List(ctx context.Context, pool *database.Pool, q Query) (Listing, error) {
+	var l Listing
 	after := Key{}
 	if q.After != nil {
 		after = *q.After
 	}
 	err := pool.Read(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		channel := auditlog.TwitchChannelID(q.Broadcaster)
-		rows, err := tx.Query(ctx, seen+`
-			SELECT u.id, u.username, coalesce(nullif(u.display_name, ''), u.username), u.twitch_id, coalesce(u.role, ''),
-				l.action, l.outcome, l.seconds, l.created_at
-			FROM present JOIN users u USING (id)
-			LEFT JOIN LATERAL (
-				SELECT a.action, coalesce(a.metadata->>'outcome', '') AS outcome, coalesce((a.metadata->>'duration_seconds')::bigint, 0) AS seconds, a.created_at
-				FROM moderation_audit_logs a
-				WHERE a.channel_id IN ($2, (SELECT id FROM users WHERE twitch_id = $1)) AND a.action IN ('twitch_ban_user', 'twitch_unban_user')
-					AND a.metadata->>'twitch_user_id' = u.twitch_id
-				ORDER BY a.created_at DESC, a.id DESC LIMIT 1
-			) l ON true
-			WHERE lower(u.username) LIKE $3 AND (NOT $4 OR (u.username, u.id) > ($5, $6))
-			ORDER BY u.username, u.id LIMIT $7`,
-			q.Broadcaster, channel, like(q.Prefix), q.After != nil, after.Username, after.ID, perPage+1)
+		l = Listing{}
+		err := tx.QueryRow(ctx, `
+			SELECT coalesce((SELECT coalesce(nullif(display_name, ''), username) FROM users WHERE twitch_id = $1),
+				(SELECT broadcaster_name FROM clips WHERE broadcaster_id = $1 ORDER BY created_at DESC LIMIT 1), '')`, q.Broadcaster).Scan(&l.Channel)
 		if err != nil {
 			return err
 		}
-		people, err = pgx.CollectRows(rows, person)
+		rows, err := tx.Query(ctx, seen+`,
+			people AS (
+				SELECT u.id, u.username, coalesce(nullif(u.display_name, ''), u.username) AS name, coalesce(u.twitch_id, '') AS twitch_id
+				FROM present JOIN users u USING (id)
+				WHERE lower(u.username) LIKE $3 AND (NOT $4 OR (u.username, u.id) > ($5, $6))
+				ORDER BY u.username, u.id LIMIT $7
+			),
+			operations AS (
+				SELECT DISTINCT ON (metadata->>'twitch_user_id') metadata->>'twitch_user_id' AS twitch_id, action,
+					metadata->>'outcome' AS outcome, coalesce((metadata->>'duration_seconds')::bigint, 0) AS seconds, created_at
+				FROM moderation_audit_logs
+				WHERE channel_id IN ($2, (SELECT id FROM users WHERE twitch_id = $1)) AND action IN ('twitch_ban_user', 'twitch_unban_user')
+					AND metadata->>'twitch_user_id' IN (SELECT twitch_id FROM people) AND `+tells+`
+				ORDER BY metadata->>'twitch_user_id', created_at DESC, id DESC
+			)
+			SELECT p.id, p.username, p.name, p.twitch_id, o.action, o.outcome, o.seconds, o.created_at
+			FROM people p LEFT JOIN operations o ON o.twitch_id = p.twitch_id
+			ORDER BY p.username, p.id`,
+			q.Broadcaster, auditlog.TwitchChannelID(q.Broadcaster), like(q.Prefix), q.After != nil, after.Username, after.ID, perPage+1)
+		if err != nil {
+			return err
+		}
+		l.People, err = pgx.CollectRows(rows, person)
 		return err
 	})
-	if err != nil || len(people) <= perPage {
-		return people, nil, err
+	if err == nil && len(l.People) > perPage {
+		l.People = l.People[:perPage]
+		last := l.People[perPage-1]
+		l.Next = &Key{last.Username, last.ID}
 	}
-	people = people[:perPage]
-	last := people[perPage-1]
-	return people, &Key{last.Username, last.ID}, nil
+	return l, err
 }
 
 func person(row pgx.CollectableRow) (Person, error) {
@@ -102,13 +115,23 @@ func person(row pgx.CollectableRow) (Person, error) {
 	var action, outcome *string
 	var seconds *int64
 	var at *time.Time
-	if err := row.Scan(&p.ID, &p.Username, &p.Name, &p.TwitchID, &p.Role, &action, &outcome, &seconds, &at); err != nil {
+	if err := row.Scan(&p.ID, &p.Username, &p.Name, &p.TwitchID, &action, &outcome, &seconds, &at); err != nil {
 		return p, err
 	}
 	if action != nil && outcome != nil && seconds != nil && at != nil {
 		p.Last = &Last{*action, *outcome, *seconds, *at}
 	}
 	return p, nil
+}
+
+// Name is what the user of Clipper with this Twitch id is called, "" when there is
+// none.
+func Name(ctx context.Context, pool *database.Pool, twitchID string) (string, error) {
+	var name string
+	err := pool.Read(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		return tx.QueryRow(ctx, `SELECT coalesce((SELECT coalesce(nullif(display_name, ''), username) FROM users WHERE twitch_id = $1), '')`, twitchID).Scan(&name)
+	})
+	return name, err
 }
 
 // like is the pattern of what begins so: what LIKE would read as a sign is meant
