@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/clipper/clipperops/internal/metrics"
-	"github.com/clipper/clipperops/internal/ops"
 )
 
 // metricsSource is where metrics are asked: a Prometheus server, or the instances themselves,
@@ -72,8 +71,8 @@ func (s *Session) asked(ctx context.Context) (metrics.Source, error) {
 	src, err := s.metricsSource()
 	if err != nil {
 		var busy *metrics.Busy
-		if errors.As(err, &busy) {
-			return nil, &ops.Failure{What: busy.Holder + " scrapes into " + busy.Dir + ": the watch has the samples; clipperops rollout history says what it found", Err: err}
+		if errors.As(err, &busy) { // the watch scrapes; its samples are as good
+			return metrics.OpenOnlooker(busy.Dir)
 		}
 		return nil, err
 	}

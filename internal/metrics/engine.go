@@ -3,15 +3,35 @@ package metrics
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/storage"
 )
 
-// Range implements Source.
-func (s *Scraper) Range(ctx context.Context, selector string, from, to time.Time) ([]Series, error) {
+// evaluator answers PromQL about samples on disk.
+type evaluator struct {
+	where  string
+	engine *promql.Engine
+	over   storage.Queryable
+}
+
+func newEngine(logger *slog.Logger) *promql.Engine {
+	return promql.NewEngine(promql.EngineOpts{
+		Logger:               logger,
+		MaxSamples:           5_000_000, // about 80 MB
+		Timeout:              10 * time.Second,
+		LookbackDelta:        lookBack, // as Prometheus's own default
+		EnableAtModifier:     true,
+		EnableNegativeOffset: true,
+		Parser:               promQL,
+	})
+}
+
+func (s evaluator) samples(ctx context.Context, selector string, from, to time.Time) ([]Series, error) {
 	expr, err := rangeSelector(selector, from, to)
 	if err != nil {
 		return nil, &BadQuery{Where: s.where, Query: selector, What: err.Error()}
@@ -41,8 +61,7 @@ func (s *Scraper) Range(ctx context.Context, selector string, from, to time.Time
 	return all, err
 }
 
-// Instant implements Source.
-func (s *Scraper) Instant(ctx context.Context, expr string, at time.Time) ([]Series, error) {
+func (s evaluator) instant(ctx context.Context, expr string, at time.Time) ([]Series, error) {
 	var all []Series
 	err := s.evaluate(ctx, expr, at, func(value parser.Value) error {
 		switch v := value.(type) {
@@ -66,16 +85,11 @@ func (s *Scraper) Instant(ctx context.Context, expr string, at time.Time) ([]Ser
 
 // evaluate runs an expression and hands what it gives to read, which may keep
 // nothing of it; an error of read is one of the expression.
-func (s *Scraper) evaluate(ctx context.Context, expr string, at time.Time, read func(parser.Value) error) error {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if s.closed {
-		return &Unavailable{Where: s.where, What: "they were closed before"}
-	}
+func (s evaluator) evaluate(ctx context.Context, expr string, at time.Time, read func(parser.Value) error) error {
 	bad := func(err error) error {
 		return &BadQuery{Where: s.where, Query: expr, What: plain(parseError(err), 300)}
 	}
-	query, err := s.engine.NewInstantQuery(ctx, s.db, nil, expr, at.Truncate(time.Millisecond))
+	query, err := s.engine.NewInstantQuery(ctx, s.over, nil, expr, at.Truncate(time.Millisecond))
 	if err != nil {
 		return bad(err)
 	}

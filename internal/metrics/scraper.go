@@ -53,21 +53,13 @@ func OpenScrape(o ScrapeOptions) (*Scraper, error) {
 		return nil, fmt.Errorf("the samples in %s cannot be opened: %w; a copy of the folder may be worth keeping, an empty one can take its place", o.Dir, err)
 	}
 	return &Scraper{
-		o:      o,
-		where:  "samples scraped into " + o.Dir,
-		lock:   lock,
-		db:     db,
-		last:   db.Head().MaxTime(), // the least there is when empty
-		client: newScrapeClient(),
-		engine: promql.NewEngine(promql.EngineOpts{
-			Logger:               o.Logger,
-			MaxSamples:           5_000_000, // about 80 MB
-			Timeout:              10 * time.Second,
-			LookbackDelta:        lookBack, // as Prometheus's own default
-			EnableAtModifier:     true,
-			EnableNegativeOffset: true,
-			Parser:               promQL,
-		}),
+		o:       o,
+		where:   "samples scraped into " + o.Dir,
+		lock:    lock,
+		db:      db,
+		last:    db.Head().MaxTime(), // the least there is when empty
+		client:  newScrapeClient(),
+		engine:  newEngine(o.Logger),
 		targets: map[string]*target{},
 	}, nil
 }
@@ -123,6 +115,36 @@ func storageOptions(o ScrapeOptions) *tsdb.Options {
 }
 
 func (s *Scraper) String() string { return s.where }
+
+// Range implements Source.
+func (s *Scraper) Range(ctx context.Context, selector string, from, to time.Time) ([]Series, error) {
+	e, done, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return e.samples(ctx, selector, from, to)
+}
+
+// Instant implements Source.
+func (s *Scraper) Instant(ctx context.Context, expr string, at time.Time) ([]Series, error) {
+	e, done, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return e.instant(ctx, expr, at)
+}
+
+// open keeps the samples open until done is called.
+func (s *Scraper) open() (e evaluator, done func(), err error) {
+	s.mu.RLock()
+	if s.closed {
+		s.mu.RUnlock()
+		return e, nil, &Unavailable{Where: s.where, What: "they were closed before"}
+	}
+	return evaluator{where: s.where, engine: s.engine, over: s.db}, s.mu.RUnlock, nil
+}
 
 // Close puts away what is due, as a long run would do hourly, and gives the folder
 // up. Closing twice is no error.
