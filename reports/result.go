@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/clipper/clipperops/internal/ops"
@@ -103,6 +104,12 @@ func (l Layout) labelled(indent int, label string, text []string) []string {
 		lines = append(lines, l.block(head, hang, RoleCommand, glue(words(line)), span{})...)
 	}
 	return lines
+}
+
+// toCopy reports whether a result holds text that is to be copied: it is then what the
+// command was called for.
+func toCopy(r ops.Result) bool {
+	return slices.ContainsFunc(r.Evidence, func(f ops.Fact) bool { return f.Literal })
 }
 
 // bad tells the statuses that carry evidence and a fix.

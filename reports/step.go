@@ -44,7 +44,7 @@ func (s *StepLines) Result(r ops.Result) []string {
 	s.seen++
 	l := s.layout
 	switch {
-	case l.Quiet && !bad(r.Status):
+	case l.Quiet && !bad(r.Status) && !toCopy(r):
 		return nil
 	case s.shape == ShapeChecklist:
 		return s.show(r, s.tag(r), bad(r.Status) || l.Verbose)

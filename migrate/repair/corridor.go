@@ -30,6 +30,8 @@ type corridor struct {
 	arrival, departure stretch
 	// derived says that the schemas come from a clone of the database.
 	derived bool
+	// foreign is why the database is none of these files', "" where it can be one.
+	foreign string
 	notes   []string
 }
 

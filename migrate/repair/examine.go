@@ -154,11 +154,12 @@ func (e *examiner) survey(ctx context.Context) (*corridor, []string, error) {
 	if built != nil && len(built.broken()) > 0 {
 		reasons = append(reasons, "on an empty database the file cannot be run: "+built.broken()[0].failed.Error())
 	}
+	kin := built
 	if built != nil && !e.kin(built) {
 		if len(built.broken()) == 0 {
 			reasons = append(reasons, fmt.Sprintf("most of what the files of %s make up to there is not in this database", e.Source.Label))
 		}
-		built = nil
+		kin = nil
 	}
 	derived, err := e.derive(ctx)
 	reasons, err = reasonOf(reasons, err)
@@ -166,11 +167,12 @@ func (e *examiner) survey(ctx context.Context) (*corridor, []string, error) {
 	case err != nil:
 		return nil, nil, err
 	case derived == nil:
-		return built, reasonsFor(built, reasons), nil
-	case built != nil && len(derived.broken()) > 0:
-		return built, nil, nil
+		return kin, reasonsFor(kin, reasons), nil
+	case kin != nil && len(derived.broken()) > 0:
+		return kin, nil, nil
 	}
 	derived.notes = append(derived.notes, reasons...)
+	derived.foreign = e.foreign(built, derived)
 	return derived, nil, nil
 }
 
@@ -205,8 +207,16 @@ func reasonOf(reasons []string, err error) ([]string, error) {
 // made before the mark stands in it. Where they had made nothing, nothing but theirs does,
 // unless the mark's file could be run.
 func (e *examiner) kin(c *corridor) bool {
-	there, missing := 0, 0
-	for _, o := range c.lower().schema.Objects {
+	there, missing := e.made(c.lower().schema)
+	if there+missing > 0 || len(c.broken()) == 0 {
+		return missing <= there
+	}
+	return !e.strangers(c.at.schema)
+}
+
+// made counts what of a schema stands in the database, and what does not.
+func (e *examiner) made(schema *pg.Snapshot) (there, missing int) {
+	for _, o := range schema.Objects {
 		if o.Kind != pg.KindTable && o.Kind != pg.KindColumn && o.Kind != pg.KindFunction {
 			continue
 		}
@@ -216,11 +226,13 @@ func (e *examiner) kin(c *corridor) bool {
 			missing++
 		}
 	}
-	if there+missing > 0 || len(c.broken()) == 0 {
-		return missing <= there
-	}
-	return !slices.ContainsFunc(e.target.Objects, func(o pg.Object) bool {
-		_, theirs := c.at.schema.Find(o.Key)
+	return there, missing
+}
+
+// strangers reports whether there are tables that are not the files', whose schema is given.
+func (e *examiner) strangers(files *pg.Snapshot) bool {
+	return slices.ContainsFunc(e.target.Objects, func(o pg.Object) bool {
+		_, theirs := files.Find(o.Key)
 		return o.Kind == pg.KindTable && o.Key != e.books() && !theirs
 	})
 }

@@ -60,6 +60,8 @@ type Finding struct {
 	Elsewhere []pg.Change `json:"elsewhere,omitempty"`
 	// Invalid are the INVALID indexes of the database, also those of other versions.
 	Invalid []InvalidIndex `json:"invalid,omitempty"`
+	// Foreign is why the database is none of these files', "" where it can be one of theirs.
+	Foreign string `json:"foreign,omitempty"`
 	// Reasons are why it cannot be told, or what the verdict leaves open.
 	Reasons []string `json:"reasons,omitempty"`
 }
@@ -141,6 +143,9 @@ func (f *Finding) Summary() string {
 			verb = "undone"
 		}
 		return fmt.Sprintf("%s was %s in part: %s", id(f.Subject), verb, f.amounts())
+	}
+	if f.Foreign != "" {
+		return fmt.Sprintf("this database is not one that these files made: it cannot be told what of %s was applied", mark)
 	}
 	return fmt.Sprintf("it cannot be told from the schema what of %s was applied", mark)
 }

@@ -33,6 +33,10 @@ func (e *examiner) judge(f *Finding, c *corridor) {
 	default:
 		e.partly(f, c, l)
 	}
+	if f.Verdict == Nothing && c.foreign != "" {
+		f.Verdict, f.Foreign, f.Version, f.Subject, f.Direction = CannotTell, c.foreign, 0, 0, ""
+		f.Reasons = append([]string{c.foreign}, f.Reasons...)
+	}
 	if c.unseen != "" && f.Verdict != Nothing {
 		f.Reasons = append(f.Reasons, fmt.Sprintf("version %d could not be compared with: %s", *e.after, c.unseen))
 		if c.derived && f.Verdict == All {

@@ -77,6 +77,36 @@ func TestADatabaseThatTheseFilesDidNotMake(t *testing.T) {
 	s.wants(repair.CannotTell, 0, "most of what the files of testdata make up to there is not in this database")
 }
 
+// TestAForeignDatabaseIsNotAtAnyVersion: nothing of a file stands in a database that has
+// nothing to do with these files either, and no row is to be written for that.
+func TestAForeignDatabaseIsNotAtAnyVersion(t *testing.T) {
+	t.Parallel()
+	const strangers = "CREATE TABLE orders (id int PRIMARY KEY); CREATE TABLE items (id int, of int REFERENCES orders)"
+	alone := plain()
+	alone["000011_queue"] = [2]string{"CREATE TABLE queue (id int);", "DROP TABLE queue;"} // it can be run anywhere
+	delete(alone, "000012_appeals")
+	unmakable := plain()
+	unmakable["000010_base"] = [2]string{"CREATE EXTENSION nosuch_extension;\nCREATE TABLE users (id int PRIMARY KEY, name text);", "DROP TABLE users;"}
+	for name, c := range map[string]struct {
+		files chain
+		texts []string
+	}{
+		"files that need what they made":           {plain(), []string{"of what the files of testdata make before 000011, 0 of 3 tables, columns and functions stand in this database"}},
+		"a file that can be run anywhere":          {alone, []string{"0 of 3"}},
+		"files that cannot be run on an empty one": {unmakable, []string{"0 of 1"}},
+		"a chain that does not begin with nothing": {grown(), []string{"no object of the files of testdata stands in this database", `relation "users" does not exist`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t, c.files.source(t)).sql(strangers).dirty(11)
+			f := s.wants(repair.CannotTell, 0, append(c.texts, "this database is not one that these files made: it cannot be told what of 000011 was applied")...)
+			if f.Foreign == "" || f.Settled() {
+				t.Errorf("%+v", f)
+			}
+		})
+	}
+}
+
 // TestAFileThatCannotBeRun: that it fails is mostly why the database is dirty.
 func TestAFileThatCannotBeRun(t *testing.T) {
 	t.Parallel()
