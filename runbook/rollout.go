@@ -13,6 +13,7 @@ import (
 	"github.com/clipper/clipperops/internal/config"
 	"github.com/clipper/clipperops/internal/featureflag"
 	"github.com/clipper/clipperops/internal/featureflag/envfile"
+	"github.com/clipper/clipperops/internal/featureflag/flagd"
 	"github.com/clipper/clipperops/internal/featureflag/postgres"
 	"github.com/clipper/clipperops/internal/ops"
 	"github.com/clipper/clipperops/internal/pg"
@@ -185,6 +186,8 @@ func (s *Session) store() (featureflag.Writer, error) {
 	switch r.Store {
 	case "envfile":
 		return envfile.Open(r.File, flag), nil
+	case "flagd":
+		return flagd.Open(r.File, flag), nil
 	case "postgres":
 		if s.Config.TargetErr != nil {
 			return nil, s.Config.TargetErr

@@ -38,7 +38,7 @@ func (p *program) maintenance(ctx context.Context, args []string) error {
 	}
 	writer, ok := store.(featureflag.Writer)
 	if !ok {
-		return usage("maintenance cannot be switched in %s: the environment of a running service does not change; use FEATURE_STORE=envfile or postgres", store)
+		return usage("maintenance cannot be switched in %s: the environment of a running service does not change; use FEATURE_STORE=envfile, flagd or postgres", store)
 	}
 	percentage := featureflag.Percentage(0)
 	if wanted {

@@ -212,19 +212,23 @@ func TestFromSetupToStop(t *testing.T) {
 // TestMaintenanceByItsOwnName: /app/maintenance in the image, with a file of flags.
 func TestMaintenanceByItsOwnName(t *testing.T) {
 	t.Parallel()
-	folder := t.TempDir()
-	file := filepath.Join(folder, ".env")
-	if err := os.WriteFile(file, []byte("DB_HOST=db\n"), 0o600); err != nil {
-		t.Fatal(err)
+	for store, content := range map[string]string{"envfile": "DB_HOST=db\n", "flagd": `{"flags": {}}`} {
+		t.Run(store, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "flags.json")
+			if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			target := pgtest.New(t, pgtest.WithModeration())
+			instance := begin(t, serving(target, "FEATURE_STORE="+store, "FEATURE_FILE="+file))
+			cmd := child(t.Context(), []string{"FEATURE_STORE=" + store, "FEATURE_FILE=" + file}, "on")
+			cmd.Args[0] = "/app/maintenance"
+			if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "maintenance is on") {
+				t.Fatalf("%v: %s", err, out)
+			}
+			pgtest.Eventually(t, func() bool { return instance.status("POST", "/api/moderation/queue") == 503 }, "writes are off")
+		})
 	}
-	target := pgtest.New(t, pgtest.WithModeration())
-	instance := begin(t, serving(target, "FEATURE_STORE=envfile", "FEATURE_FILE="+file))
-	cmd := child(t.Context(), []string{"FEATURE_STORE=envfile", "FEATURE_FILE=" + file}, "on")
-	cmd.Args[0] = "/app/maintenance"
-	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "maintenance is on") {
-		t.Fatalf("%v: %s", err, out)
-	}
-	pgtest.Eventually(t, func() bool { return instance.status("POST", "/api/moderation/queue") == 503 }, "writes are off")
 }
 
 // TestTheDatabaseMayComeLater: an instance that starts without its database serves

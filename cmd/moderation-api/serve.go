@@ -18,8 +18,8 @@ var stands = []struct{ flag, variable, does string }{
 	{"metrics-addr", "METRICS_ADDR", "where /metrics listens, when not with the API"},
 	{"twitch-url", "TWITCH_URL", "where Twitch's API is"},
 	{"twitch-auth-url", "TWITCH_AUTH_URL", "where Twitch's OAuth is"},
-	{"feature-store", "FEATURE_STORE", "env, envfile or postgres"},
-	{"feature-file", "FEATURE_FILE", "the file of an envfile store"},
+	{"feature-store", "FEATURE_STORE", "env, envfile, flagd or postgres"},
+	{"feature-file", "FEATURE_FILE", "the file of an envfile or flagd store"},
 }
 
 // serve serves until a signal comes.

@@ -33,10 +33,10 @@ type Environment func(name string) (string, bool)
 func Read(env Environment, parts Part) (Settings, error) {
 	r := &reader{env: env}
 	var s Settings
-	s.FeatureStore = r.oneOf("FEATURE_STORE", StoreEnv, StoreEnv, StoreEnvFile, StorePostgres)
+	s.FeatureStore = r.oneOf("FEATURE_STORE", StoreEnv, StoreEnv, StoreEnvFile, StoreFlagd, StorePostgres)
 	s.FeatureFile = r.text("FEATURE_FILE", "")
-	if parts&ForFlags != 0 && s.FeatureStore == StoreEnvFile && s.FeatureFile == "" {
-		r.wrong("FEATURE_FILE", "is not set; FEATURE_STORE=envfile needs the file to read")
+	if inFile := s.FeatureStore == StoreEnvFile || s.FeatureStore == StoreFlagd; parts&ForFlags != 0 && inFile && s.FeatureFile == "" {
+		r.wrong("FEATURE_FILE", "is not set; FEATURE_STORE=%s needs the file to read", s.FeatureStore)
 	}
 	if parts&ForDatabase != 0 || (parts&ForFlags != 0 && s.FeatureStore == StorePostgres) {
 		s.Database = r.database()

@@ -100,6 +100,8 @@ func TestACommandAsksOnlyForWhatItNeeds(t *testing.T) {
 		"flags in the environment": {nil, settings.ForFlags, ""},
 		"flags in a file":          {map[string]string{"FEATURE_STORE": "envfile", "FEATURE_FILE": ".env"}, settings.ForFlags, ""},
 		"flags in no file":         {map[string]string{"FEATURE_STORE": "envfile"}, settings.ForFlags, "FEATURE_FILE"},
+		"flags in flagd's file":    {map[string]string{"FEATURE_STORE": "flagd", "FEATURE_FILE": "flags.json"}, settings.ForFlags, ""},
+		"flags in no flagd file":   {map[string]string{"FEATURE_STORE": "flagd"}, settings.ForFlags, "FEATURE_FILE"},
 		"flags in Postgres":        {map[string]string{"FEATURE_STORE": "postgres"}, settings.ForFlags, "DATABASE_URL"},
 		"setup":                    {map[string]string{"DB_HOST": "db"}, settings.ForDatabase, ""},
 		"serving":                  {nil, everything, "TWITCH_CLIENT_ID"},

@@ -30,8 +30,8 @@ type Settings struct {
 	TokenKeyPrevious   Secret // TOKEN_KEY_PREVIOUS: the one before
 	DevTokens          string // TWITCH_DEV_TOKENS: a file of users' tokens, for development instead of the table
 
-	FeatureStore string // FEATURE_STORE: env, envfile or postgres; default env
-	FeatureFile  string // FEATURE_FILE: for envfile
+	FeatureStore string // FEATURE_STORE: env, envfile, flagd or postgres; default env
+	FeatureFile  string // FEATURE_FILE: for envfile and flagd
 }
 
 // DefaultAddr is where the API listens unless it is told otherwise.
@@ -41,6 +41,7 @@ const DefaultAddr = "127.0.0.1:8080"
 const (
 	StoreEnv      = "env"
 	StoreEnvFile  = "envfile"
+	StoreFlagd    = "flagd"
 	StorePostgres = "postgres"
 )
 
