@@ -379,4 +379,3 @@ func (b *browser) follow(v view) view {
 func (b *browser) twin() *browser {
 	return &browser{p: b.p, cookies: maps.Clone(b.cookies), headers: maps.Clone(b.headers)}
 }
-
