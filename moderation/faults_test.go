@@ -36,6 +36,8 @@ func TestADatabaseThatIsAway(t *testing.T) {
 	s.wants(200, "", s.moderator, "GET", queuePath, "")
 
 	server.Kill()
+	// The processes behind the connections end a moment after the one that was killed.
+	pgtest.Eventually(t, func() bool { status, _, _ := s.ask(s.moderator, "GET", queuePath, ""); return status == 503 }, "the database is gone")
 	slowest := time.Duration(0)
 	var all sync.WaitGroup
 	var mu sync.Mutex

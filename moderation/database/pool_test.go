@@ -35,6 +35,8 @@ func TestADatabaseThatIsAwayIsSaidWithinASecond(t *testing.T) {
 		t.Fatal(err)
 	}
 	server.Kill()
+	// The processes behind the connections end a moment after the one that was killed.
+	pgtest.Eventually(t, func() bool { return pool.Ping(t.Context()) != nil }, "the server is gone")
 	for range 3 {
 		start := time.Now()
 		err := pool.Ping(t.Context())
