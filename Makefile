@@ -18,6 +18,9 @@ RACE      := $(if $(shell command -v cc || command -v gcc || command -v clang),-
 # What Chromium is called, in the order in which the tests look for it.
 CHROMIUMS := chromium chromium-browser google-chrome
 
+# flagd's engine is asked in a module of its own, which keeps it out of the programs; it follows this one's versions.
+FLAGDTEST := internal/featureflag/flagd/flagdtest
+
 FUZZTIME  ?= 20s
 TESTFLAGS ?=
 
@@ -32,10 +35,12 @@ demo: postgres build ## the whole story on a throwaway Postgres, in about a minu
 
 test: postgres prometheus chromium ## every test, with the race detector, on one throwaway Postgres
 	@$(GO) run ./internal/pgtest/withpg -- $(GOTESTSUM) --format pkgname-and-test-fails -- $(RACE) -timeout 20m $(TESTFLAGS) ./...
+	@cd $(FLAGDTEST) && $(GO) test -mod=mod -timeout 20m ./...
 
 lint: ## gofumpt, go vet, staticcheck, the import graph
 	@unformatted=$$($(GOFUMPT) -l .); if [ -n "$$unformatted" ]; then echo "not gofumpt'ed:"; echo "$$unformatted"; exit 1; fi
 	@$(GO) vet ./...
+	@cd $(FLAGDTEST) && $(GO) vet -mod=mod ./...
 	@$(STATICCHECK) ./...
 	@$(GO) test -count=1 -run '^TestImports' .
 
