@@ -125,8 +125,10 @@ func (h *histogram) increase(from time.Time) (map[float64]int64, error) {
 			continue
 		}
 		if n < below {
-			return nil, &BadSample{Labels: b.series.Labels, Point: b.series.Points[len(b.series.Points)-1],
-				What: "a narrower bucket has counted more"}
+			return nil, &BadSample{
+				Labels: b.series.Labels, Point: b.series.Points[len(b.series.Points)-1],
+				What: "a narrower bucket has counted more",
+			}
 		}
 		counts[b.le], below = n, n
 	}

@@ -172,7 +172,7 @@ func newTransport(o Options) (*http.Transport, error) {
 		TLSClientConfig:        secure,
 		TLSHandshakeTimeout:    10 * time.Second,
 		ForceAttemptHTTP2:      true,
-		MaxIdleConnsPerHost:    4,
+		MaxIdleConnsPerHost:    16, // gates are asked about side by side
 		IdleConnTimeout:        90 * time.Second,
 		MaxResponseHeaderBytes: 1 << 20,
 	}, nil

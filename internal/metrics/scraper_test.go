@@ -55,12 +55,14 @@ func TestTargetsThatFailAreNamedAndTheOthersKept(t *testing.T) {
 	t.Cleanup(fine.Close)
 	fine.Start(time.Now(), map[string]float64{"c_total": 7})
 	bad := map[string]http.HandlerFunc{
-		"503 Service Unavailable":         func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) },
-		"a page for people":               func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") },
-		"what are no metrics":             func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "c_total 1\nc_total{x= 2\n") },
-		"there twice":                     func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "c_total 1\nc_total 2\n") },
-		"is there twice; which":           func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "c_total 1\nc_total 1\n") },
-		"redirects to http://other/where": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://other/where", 302) },
+		"503 Service Unavailable": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) },
+		"a page for people":       func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") },
+		"what are no metrics":     func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "c_total 1\nc_total{x= 2\n") },
+		"there twice":             func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "c_total 1\nc_total 2\n") },
+		"is there twice; which":   func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "c_total 1\nc_total 1\n") },
+		"redirects to http://other/where": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://other/where", http.StatusFound)
+		},
 		"more than 100000 series": func(w http.ResponseWriter, _ *http.Request) {
 			for i := range 100_001 {
 				fmt.Fprintf(w, "c%d 1\n", i)

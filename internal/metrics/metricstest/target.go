@@ -19,7 +19,6 @@ type Target struct {
 	mu     sync.Mutex
 	values map[string]float64 // by series, as the text format writes it
 	down   bool
-	header http.Header
 }
 
 // NewTarget is an instance that answers 503 until it is started.
