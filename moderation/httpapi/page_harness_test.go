@@ -34,14 +34,14 @@ type channelPage struct {
 	off        atomic.Bool // the flag
 	maintained atomic.Bool
 
-	channel                      string    // its Twitch id
-	broadcaster, channelMod      uuid.UUID // both with a Twitch session
-	stranger                     uuid.UUID // with a Twitch session, and nothing to do with the channel
-	commenter                    uuid.UUID // seen in the channel
-	commenterTwitch, commentText string
+	channel                 string    // its Twitch id
+	broadcaster, channelMod uuid.UUID // both with a Twitch session
+	stranger                uuid.UUID // with a Twitch session, and nothing to do with the channel
+	commenter               uuid.UUID // seen in the channel
+	commenterTwitch         string
 }
 
-func newChannelPage(t *testing.T) *channelPage {
+func newChannelPage(t *testing.T, change ...func(*httpapi.Dependencies)) *channelPage {
 	t.Helper()
 	p := &channelPage{helix: twitchtest.New(twitchtest.Options{TellsModerators: true}), channel: "700000001", commenterTwitch: "700000004"}
 	fake := httptest.NewServer(p.helix)
@@ -55,14 +55,14 @@ func newChannelPage(t *testing.T) *channelPage {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	p.service = newService(t, func(d *httpapi.Dependencies) {
+	p.service = newService(t, append(change, func(d *httpapi.Dependencies) {
 		d.Flag = func(uuid.UUID) bool { return !p.off.Load() }
 		d.Maintenance = p.maintained.Load
 		p.store = tokens.NewStore(d.Pool, keys)
 		d.Bans = bans.New(bans.Config{
 			Pool: d.Pool, Audit: d.Audit, Sessions: p.store, Twitch: client, On: d.Flag, Counters: d.Metrics, Log: d.Log,
 		})
-	})
+	})...)
 	if err := schema.Setup(t.Context(), pgtest.Connect(t, p.target)); err != nil {
 		t.Fatal(err)
 	}

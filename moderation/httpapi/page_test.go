@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/clipper/clipperops/internal/pgtest"
 	"github.com/clipper/clipperops/moderation/auditlog"
+	"github.com/clipper/clipperops/moderation/httpapi"
 	webpage "github.com/clipper/clipperops/moderation/page"
 	"github.com/clipper/clipperops/moderation/problem"
 	"github.com/clipper/clipperops/moderation/twitch/twitchtest"
@@ -255,6 +257,45 @@ func TestNoticesAreNotForged(t *testing.T) {
 		}
 	}
 	b.channel().says(200, "Commenter is timed out for 10 minutes.")
+}
+
+// TestTheNoticesCookieIsSecure where the browser came by https, in the word of a proxy
+// that is trusted.
+func TestTheNoticesCookieIsSecure(t *testing.T) {
+	t.Parallel()
+	for trusted, headers := range map[bool]map[string]string{
+		false: {"X-Forwarded-Proto": "https"},
+		true:  {"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7"},
+	} {
+		t.Run(fmt.Sprint(trusted), func(t *testing.T) {
+			t.Parallel()
+			p := newChannelPage(t, func(d *httpapi.Dependencies) {
+				if trusted {
+					d.TrustedProxies = loopback
+				}
+			})
+			b := p.browser(p.broadcaster)
+			form := b.channel().form(p.commenterTwitch, "timeout")
+			maps.Copy(b.headers, headers)
+			if got := b.post(form).header.Get("Set-Cookie"); strings.Contains(got, "; Secure") != trusted {
+				t.Errorf("the cookie is %q", got)
+			}
+		})
+	}
+}
+
+// TestThePageWithoutItsTables: during a migration it says when to come again.
+func TestThePageWithoutItsTables(t *testing.T) {
+	t.Parallel()
+	p := newChannelPage(t)
+	b := p.browser(p.broadcaster)
+	pgtest.Exec(t, p.target, "ALTER TABLE comments RENAME TO comments_away")
+	v := b.channel().failed(503, "NOT_READY", "You can try again in 2 seconds")
+	if v.header.Get("Retry-After") != "2" {
+		t.Errorf("Retry-After is %q", v.header.Get("Retry-After"))
+	}
+	pgtest.Exec(t, p.target, "ALTER TABLE comments_away RENAME TO comments")
+	b.channel().says(200)
 }
 
 // TestHostileNames are shown as they are, and do nothing.
