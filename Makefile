@@ -44,10 +44,11 @@ lint: ## gofumpt, go vet, staticcheck, the import graph
 	@$(STATICCHECK) ./...
 	@$(GO) test -count=1 -run '^TestImports' .
 
-bench: postgres build ## speed and stalls against golang-migrate and psql, side by side; how fast a flag changes; the API under load; never part of the tests
+bench: postgres prometheus build ## speed and stalls against golang-migrate and psql, side by side; how fast a flag changes and a rollout ends; the API under load; never part of the tests
 	@$(GO) run ./internal/pgtest/withpg -- $(GO) run ./migrate/enginebench -startup $(BIN)
 	@$(GO) run ./internal/pgtest/withpg -- $(GO) run ./internal/featureflag/flagbench
 	@$(GO) run ./internal/pgtest/withpg -- $(GO) run ./moderation/apibench -program $(API)
+	@$(GO) run ./internal/pgtest/withpg -- $(GO) run ./rollout/rolloutbench -program $(BIN)
 
 fuzz: ## run every fuzz target for FUZZTIME (default 20s) each
 	@$(GO) list ./... | while read -r pkg; do \

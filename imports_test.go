@@ -28,9 +28,10 @@ var arrows = map[string][]string{
 	"migrate/repair":      {"migrate", "internal/…"},
 	"migrate/enginebench": {"migrate", "migrate/rehearsal", "internal/…"},
 
-	"rollout":           {"release", "rollout/gate", "rollout/instances", "internal/…"},
-	"rollout/gate":      {},
-	"rollout/instances": {"internal/featureflag"},
+	"rollout":              {"release", "rollout/gate", "rollout/instances", "internal/…"},
+	"rollout/gate":         {},
+	"rollout/instances":    {"internal/featureflag"},
+	"rollout/rolloutbench": {"rollout", "release", "internal/…"},
 
 	"release":    {"internal/ops", "internal/sqlscan"},
 	"migrations": {},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/clipper/clipperops/internal/metrics"
@@ -142,34 +143,60 @@ func (w *Watcher) count(ctx context.Context, now time.Time, v View) Sample {
 			s.From = now.Add(-longestTick)
 		}
 	}
-	s.Counts[surveillance] = w.tick(ctx, &s, w.Release.Surveillance.Bad, w.Release.Surveillance.Total)
-	for _, rule := range w.Release.Rollback {
-		if rule.Bad == w.Release.Surveillance.Bad && rule.Total == w.Release.Surveillance.Total {
-			s.Counts[rule.ID] = s.Counts[surveillance]
-			continue
-		}
-		s.Counts[rule.ID] = w.tick(ctx, &s, rule.Bad, rule.Total)
-	}
+	w.countPairs(ctx, &s)
 	return s
 }
 
-// tick counts one pair. What cannot be counted is not known, and neither good nor bad.
-func (w *Watcher) tick(ctx context.Context, s *Sample, bad, total string) gate.Tick {
-	t := gate.Tick{From: s.From, At: s.At}
-	if total == "" || !s.At.After(s.From) {
-		return t
+// pair is what is counted together; rules often have the same.
+type pair struct{ bad, total string }
+
+// atOnce is how many questions are asked at the same time.
+const atOnce = 4
+
+// countPairs counts each pair once, several at the same time.
+func (w *Watcher) countPairs(ctx context.Context, s *Sample) {
+	asked := map[pair][]string{{w.Release.Surveillance.Bad, w.Release.Surveillance.Total}: {surveillance}}
+	for _, rule := range w.Release.Rollback {
+		p := pair{rule.Bad, rule.Total}
+		asked[p] = append(asked[p], rule.ID)
 	}
-	n, err := metrics.Counts(ctx, w.Source, total, s.From, s.At)
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	limit := make(chan struct{}, atOnce)
+	for p, ids := range asked {
+		limit <- struct{}{}
+		all.Go(func() {
+			defer func() { <-limit }()
+			t, problem := w.tick(ctx, s.From, s.At, p)
+			mu.Lock()
+			defer mu.Unlock()
+			for _, id := range ids {
+				s.Counts[id] = t
+			}
+			if problem > s.Problem { // of several the same one each time
+				s.Problem = problem
+			}
+		})
+	}
+	all.Wait()
+}
+
+// tick counts one pair. What cannot be counted is not known, and neither good nor bad.
+func (w *Watcher) tick(ctx context.Context, from, to time.Time, p pair) (t gate.Tick, problem string) {
+	t = gate.Tick{From: from, At: to}
+	if p.total == "" || !to.After(from) {
+		return t, ""
+	}
+	n, err := metrics.Counts(ctx, w.Source, p.total, from, to)
 	var k int64
 	if err == nil {
-		k, err = Among(ctx, w.Source, bad, total, s.From, s.At)
+		k, err = Among(ctx, w.Source, p.bad, p.total, from, to)
 	}
 	if err != nil {
-		s.Problem = "metrics: " + whyHold(err)
-		return t
+		return t, "metrics: " + whyHold(err)
 	}
 	t.Bad, t.Total, t.Known = min(k, n), n, true
-	return t
+	return t, ""
 }
 
 // judge asks every rule, and the surveillance.
