@@ -218,6 +218,7 @@ func Judge(ctx context.Context, src metrics.Source, r *release.Rollout, p releas
 	if err != nil {
 		alpha = 0.05
 	}
+	src = metrics.Remember(src) // several gates look at the same series
 	var rs []Requirement
 	if p.Samples > 0 {
 		rs = append(rs, samples(ctx, src, r, p, w))

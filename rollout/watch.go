@@ -155,6 +155,7 @@ const atOnce = 4
 
 // countPairs counts each pair once, several at the same time.
 func (w *Watcher) countPairs(ctx context.Context, s *Sample) {
+	src := metrics.Remember(w.Source) // all ask when processes began
 	asked := map[pair][]string{{w.Release.Surveillance.Bad, w.Release.Surveillance.Total}: {surveillance}}
 	for _, rule := range w.Release.Rollback {
 		p := pair{rule.Bad, rule.Total}
@@ -167,7 +168,7 @@ func (w *Watcher) countPairs(ctx context.Context, s *Sample) {
 		limit <- struct{}{}
 		all.Go(func() {
 			defer func() { <-limit }()
-			t, problem := w.tick(ctx, s.From, s.At, p)
+			t, problem := tick(ctx, src, s.From, s.At, p)
 			mu.Lock()
 			defer mu.Unlock()
 			for _, id := range ids {
@@ -182,15 +183,15 @@ func (w *Watcher) countPairs(ctx context.Context, s *Sample) {
 }
 
 // tick counts one pair. What cannot be counted is not known, and neither good nor bad.
-func (w *Watcher) tick(ctx context.Context, from, to time.Time, p pair) (t gate.Tick, problem string) {
+func tick(ctx context.Context, src metrics.Source, from, to time.Time, p pair) (t gate.Tick, problem string) {
 	t = gate.Tick{From: from, At: to}
 	if p.total == "" || !to.After(from) {
 		return t, ""
 	}
-	n, err := metrics.Counts(ctx, w.Source, p.total, from, to)
+	n, err := metrics.Counts(ctx, src, p.total, from, to)
 	var k int64
 	if err == nil {
-		k, err = Among(ctx, w.Source, p.bad, p.total, from, to)
+		k, err = Among(ctx, src, p.bad, p.total, from, to)
 	}
 	if err != nil {
 		return t, "metrics: " + whyHold(err)
