@@ -60,9 +60,10 @@ fuzz: ## run every fuzz target for FUZZTIME (default 20s) each
 docs: build ## write the generated pages: docs/checks.md, docs/exit-codes.md
 	@$(BIN) docs docs
 
-build: ## bin/clipperops and bin/moderation-api
+build: ## bin/clipperops, bin/moderation-api, and bin/fake-twitch for the demo
 	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/clipperops
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(API) ./cmd/moderation-api
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/fake-twitch ./cmd/fake-twitch
 
 image: build ## the moderation API as a container image, from nothing: no registry is needed
 	@rm -rf dist/image && mkdir -p dist/image/app dist/image/etc/ssl/certs

@@ -37,6 +37,7 @@ var arrows = map[string][]string{
 	"migrations": {},
 	"reports":    {"internal/ops"},
 
+	"cmd/fake-twitch":    {"moderation/twitch/twitchtest"},
 	"cmd/moderation-api": {"moderation/…", "moderation", "internal/featureflag/…", "internal/featureflag"},
 
 	// The sibling: of this house it knows the flags alone.

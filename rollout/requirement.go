@@ -67,15 +67,15 @@ func Standing(s State, phases Phases, signOffs []release.SignOff, actual Exposur
 		})
 	}
 	for _, stop := range []struct {
-		note *Note
-		what string
-	}{{s.Halted, "it was rolled back by itself"}, {s.Paused, "it is paused"}} {
+		note          *Note
+		what, command string
+	}{{s.Halted, "it was rolled back by itself", `rollout resume --reason "…"`}, {s.Paused, "it is paused", "rollout resume"}} {
 		if stop.note != nil {
 			words := fmt.Sprintf("%s since %s by %s", stop.what, stamp(stop.note.At), stop.note.By)
 			if stop.note.Reason != "" {
 				words += ": " + stop.note.Reason
 			}
-			rs = append(rs, Requirement{Kind: NeedsResume, ID: "resume", Title: "the rollout is going on", Verdict: gate.Hold, Words: words, Command: "rollout resume"})
+			rs = append(rs, Requirement{Kind: NeedsResume, ID: "resume", Title: "the rollout is going on", Verdict: gate.Hold, Words: words, Command: stop.command})
 		}
 	}
 	title := func(id string) string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -226,7 +227,7 @@ func (w *Watcher) judge(r *Report) {
 			if alarm {
 				r.Rules[surveillance] = gate.Judgement{
 					Verdict: gate.Fail, Bad: t.Bad, Total: t.Total,
-					Words: fmt.Sprintf("the evidence is 10^%.1f that more than %s fail", w.cusum.Evidence(), w.Release.Surveillance.Healthy),
+					Words: fmt.Sprintf("evidence 10^%.1f, and 10^%.1f is enough", w.cusum.Evidence(), math.Log10(w.cusum.Limit)),
 				}
 			}
 		}

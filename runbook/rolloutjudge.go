@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/clipper/clipperops/internal/ops"
 	"github.com/clipper/clipperops/rollout"
@@ -18,7 +17,7 @@ func (e *exposing) requirements(ctx context.Context, s *ops.Step) ([]rollout.Req
 	rs := rollout.Standing(e.view.State, e.phases, r.SignOffs, e.view.Actual(), now)
 	i := e.phases.At(e.view.State.Phase)
 	if i >= 0 && (len(e.phases[i].Gates) > 0 || e.phases[i].Samples > 0) {
-		gates, err := e.gates(ctx, now, i)
+		gates, err := e.gates(ctx, i)
 		if err != nil {
 			return nil, err
 		}
@@ -31,7 +30,7 @@ func (e *exposing) requirements(ctx context.Context, s *ops.Step) ([]rollout.Req
 	return rs, ctx.Err()
 }
 
-func (e *exposing) gates(ctx context.Context, now time.Time, i int) ([]rollout.Requirement, error) {
+func (e *exposing) gates(ctx context.Context, i int) ([]rollout.Requirement, error) {
 	src, err := e.asked(ctx)
 	if err != nil {
 		return []rollout.Requirement{{
@@ -39,7 +38,7 @@ func (e *exposing) gates(ctx context.Context, now time.Time, i int) ([]rollout.R
 		}}, nil
 	}
 	defer src.Close() //nolint:errcheck // only read
-	w := rollout.Window{From: e.view.State.Clean, To: now, Before: e.view.State.Began}
+	w := rollout.Window{From: e.view.State.Clean, To: e.Now().UTC(), Before: e.view.State.Began}
 	return rollout.Judge(ctx, src, &e.Release.Rollout, e.phases[i], w), ctx.Err()
 }
 

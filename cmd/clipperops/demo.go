@@ -32,7 +32,7 @@ func demoCommand() command {
 		usage: "the whole story on a throwaway Postgres, in about a minute",
 		description: `Starts a sandbox and runs the real commands on it: preflight, backup, migrate,
 validate, rows in every moderation table, rollback --target 10, validate, migrate
-again. Cleans up at the end.`,
+again; then the service runs and is rolled out, until Twitch fails. Cleans up at the end.`,
 		flags:    []cli.Flag{&cli.BoolFlag{Name: "keep", Usage: "leave the sandbox running"}},
 		examples: []string{"clipperops demo", "clipperops demo --keep"},
 		codes:    []ops.ExitCode{ops.ExitFailed, ops.ExitUsage, ops.ExitInterrupted},
@@ -111,6 +111,7 @@ func (d *demo) story() []func(context.Context) error {
 		d.command("migrate", func(ctx context.Context, s *runbook.Session) *ops.Run {
 			return runbook.Migrate(ctx, s, runbook.MigrateOptions{})
 		}),
+		d.rollout,
 	}
 }
 

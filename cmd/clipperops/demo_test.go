@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -33,7 +34,7 @@ func TestTheDemoTellsTheWholeStory(t *testing.T) {
 	text := p.wants(ops.ExitDone, "demo",
 		"All pre-flight checks passed!", `db-\d{8}-\d{6}\.sql\.gz`, "000097 update_moderation_audit_logs",
 		"All validation checks passed!", "moderation_queue +200", "Rolled back to version 10", "Nothing is lost",
-		"That was the whole story", "The sandbox is removed")
+		"the rollout is left out", "That was the whole story", "The sandbox is removed")
 	report := regexp.MustCompile(`(?m)^report: (\S+\.html)$`).FindStringSubmatch(text)
 	if report == nil {
 		t.Fatal("it does not say where the report lies")
@@ -138,4 +139,23 @@ func TestTheKeptSandboxOfTheDemoCanBeUsedAndStopped(t *testing.T) {
 	onSandbox.env = onSandbox.env[:4]
 	onSandbox.wants(ops.ExitDone, preflight, "version 97")
 	p.wants(ops.ExitDone, stop, "nothing is left")
+}
+
+// TestTheDemoRollsOut is the last act, with the programs it starts: exposed phase by
+// phase, and taken back by the watch when Twitch fails.
+func TestTheDemoRollsOut(t *testing.T) {
+	t.Parallel()
+	programs := t.TempDir()
+	for _, name := range []string{"moderation-api", "fake-twitch"} {
+		out, err := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(programs, name), "../"+name).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	p := newLoneProgram(t)
+	p.env = append(p.env, demoPrograms+"="+programs)
+	p.wants(ops.ExitDone, "demo",
+		"6 users named", "the next phase is 10%", "→ 10% and 6 users", "→ 50% and 6 users", "2 of 2 instances confirm",
+		"Twitch begins to fail", "rolled back: 50% and 6 users → off", "nobody asks Twitch any more", "halted by a rollback",
+		"That was the whole story", "The sandbox is removed")
 }
