@@ -66,8 +66,9 @@ func TestMayIsWhatDoWouldSay(t *testing.T) {
 		"a moderator of the channel":     {mod, channel, ""},
 		"a moderator in another channel": {mod, owned, problem.NotModerator},
 		// Twitch tells the broadcaster alone who moderates, and this one is no user of
-		// Clipper's: whether it is done says Twitch when it is asked to do it.
-		"a channel that cannot be asked about": {mod, "101", ""},
+		// Clipper's: whether it is done says Twitch when it is asked to do it, and nothing
+		// of the channel is shown before.
+		"a channel that cannot be asked about": {mod, "101", problem.NotModerator},
 		"a stranger":                           {outsider, channel, problem.NotModerator},
 		"a site moderator":                     {site, channel, problem.SiteModeratorsReadOnly},
 		"the flag off":                         {off, "800", problem.FeatureDisabled},

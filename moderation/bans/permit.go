@@ -13,7 +13,9 @@ import (
 
 // May says whether the user may ban and unban in the channel now: nil, or the
 // problem that Do would refuse with. It takes none of the user's operations and
-// leaves no audit row: it is for deciding what to show, and Do asks again.
+// leaves no audit row: it is for deciding what to show, and Do asks again. Where Twitch
+// does not tell who moderates the channel, Do lets Twitch decide on the operation; what
+// is shown is a channel's own affair, and May refuses.
 func (s *Service) May(ctx context.Context, by identity.User, broadcaster string) error {
 	if err := s.admit(by); err != nil {
 		return err
@@ -21,7 +23,11 @@ func (s *Service) May(ctx context.Context, by identity.User, broadcaster string)
 	if !twitchID.MatchString(broadcaster) {
 		return notChannel()
 	}
-	_, err := s.standing(ctx, by, broadcaster)
+	_, known, err := s.standing(ctx, by, broadcaster)
+	if err == nil && !known {
+		return problem.New(problem.NotModerator, "Twitch does not tell Clipper who moderates this channel").
+			WithDetail("the broadcaster has to link the account with %s", twitch.ScopeReadModeration)
+	}
 	return err
 }
 
@@ -34,7 +40,8 @@ func (s *Service) permit(ctx context.Context, by identity.User, o Operation) (to
 	if err := o.Validate(); err != nil {
 		return tokens.Session{}, err
 	}
-	return s.standing(ctx, by, o.Broadcaster)
+	session, _, err := s.standing(ctx, by, o.Broadcaster)
+	return session, err
 }
 
 // admit refuses those who may act in no channel: for whom the flag is off, and
@@ -50,26 +57,27 @@ func (s *Service) admit(by identity.User) error {
 	return nil
 }
 
-// standing is the user's session, when it may ban in the channel.
-func (s *Service) standing(ctx context.Context, by identity.User, broadcaster string) (tokens.Session, error) {
-	session, err := s.session(ctx, by)
-	if err != nil {
-		return session, err
+// standing is the user's session, when it may ban in the channel; known says that this
+// is certain, and not left to Twitch.
+func (s *Service) standing(ctx context.Context, by identity.User, broadcaster string) (session tokens.Session, known bool, err error) {
+	if session, err = s.session(ctx, by); err != nil {
+		return session, false, err
 	}
 	own := session.TwitchUserID == broadcaster
 	switch {
 	case session.Has(twitch.ScopeManageBans), own && session.Has(twitch.ScopeChannelManageBans):
 	case session.Has(twitch.ScopeChannelManageBans):
-		return session, problem.New(problem.NotBroadcaster, "your Twitch session may moderate your own channel alone").
+		return session, false, problem.New(problem.NotBroadcaster, "your Twitch session may moderate your own channel alone").
 			WithDetail("link your account again with %s", twitch.ScopeManageBans)
 	default:
-		return session, problem.New(problem.InsufficientScopes, "your Twitch session may not ban or unban").
+		return session, false, problem.New(problem.InsufficientScopes, "your Twitch session may not ban or unban").
 			WithDetail("link your account again with %s", twitch.ScopeManageBans)
 	}
 	if own {
-		return session, nil
+		return session, true, nil
 	}
-	return session, s.needModerator(ctx, session, broadcaster)
+	known, err = s.needModerator(ctx, session, broadcaster)
+	return session, known, err
 }
 
 // Disabled is what those are told for whom the flag is off.
@@ -105,23 +113,22 @@ func over(why string) *problem.Problem {
 }
 
 // needModerator refuses who does not moderate the channel, in Twitch's own word. Where
-// Twitch does not tell, nobody is refused here: it is the user's own session that the
-// operation is done with, and Twitch refuses it there.
-func (s *Service) needModerator(ctx context.Context, session tokens.Session, broadcaster string) error {
+// Twitch does not tell, it is not known, and nobody is refused here: it is the user's own
+// session that the operation is done with, and Twitch refuses it there.
+func (s *Service) needModerator(ctx context.Context, session tokens.Session, broadcaster string) (known bool, err error) {
 	moderates, known := s.memory.get(broadcaster, session.TwitchUserID)
 	if !known {
-		var err error
 		if moderates, known, err = s.askModerator(ctx, session, broadcaster); err != nil {
-			return err
+			return false, err
 		}
 		if known {
 			s.memory.put(broadcaster, session.TwitchUserID, moderates)
 		}
 	}
 	if known && !moderates {
-		return problem.New(problem.NotModerator, "you do not moderate this channel on Twitch")
+		return true, problem.New(problem.NotModerator, "you do not moderate this channel on Twitch")
 	}
-	return nil
+	return known, nil
 }
 
 // askModerator asks Twitch with the broadcaster's own session, where Clipper has one
