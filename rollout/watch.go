@@ -38,7 +38,6 @@ type Watcher struct {
 	cusum   *gate.CUSUM
 	loaded  bool
 	firing  map[string]bool
-	drifted string
 }
 
 // Report is what one tick found and did.
