@@ -51,7 +51,11 @@ func (c *Clone) drop(ctx context.Context) error {
 		defer closeQuietly(ctx, again)
 		conn = again
 	}
-	if err := DropDatabase(ctx, conn, c.Name); err != nil {
+	err := rollbackPrepared(ctx, conn, c.Target)
+	if err == nil {
+		err = DropDatabase(ctx, conn, c.Name)
+	}
+	if err != nil {
 		return c.left(err)
 	}
 	return nil

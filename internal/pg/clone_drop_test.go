@@ -72,3 +72,40 @@ func TestACloneThatCannotBeDroppedSaysWhoIsInIt(t *testing.T) {
 		t.Error(explainFailure(err))
 	}
 }
+
+// Guards against a clone, or what a killed run left of one, that nobody can drop because
+// a file prepared a transaction there.
+func TestAPreparedTransactionKeepsNoCloneAlive(t *testing.T) {
+	t.Parallel()
+	server := pgtest.StartServer(t, map[string]string{"max_prepared_transactions": "4"}).Target("postgres")
+	alice := creator(t, server)
+	prepare := func(in config.Target, gid string) {
+		pgtest.Exec(t, in, "CREATE TABLE kept (id int)")
+		conn := pgtest.Connect(t, in)
+		execAll(t, conn, "BEGIN; INSERT INTO kept VALUES (1); PREPARE TRANSACTION '"+gid+"'")
+		if err := conn.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		pgtest.Eventually(t, func() bool {
+			return pgtest.QueryValue[int](t, server, "SELECT count(*)::int FROM pg_stat_activity WHERE datname = $1 AND backend_type = 'client backend' AND usename = 'alice' AND application_name = 'pgtest'", in.Database) == 0
+		}, "whoever prepared it has gone")
+	}
+	c, err := pg.SameServer(alice).Clone(t.Context(), cloneRequest(t, alice))
+	if err != nil {
+		t.Fatal(explainFailure(err))
+	}
+	prepare(c.Target, "it''s one")
+	if err := c.Drop(t.Context()); err != nil {
+		t.Fatal(explainFailure(err))
+	}
+	left := abandoned(t, alice)
+	prepare(alice.WithDatabase(left), "another")
+	prepare(alice, "somebody else's, elsewhere"[:8])
+	dropped, kept, err := pg.PruneScratch(t.Context(), alice, pruner, pg.PruneUnused)
+	if err != nil || len(dropped) != 1 || len(kept) != 0 {
+		t.Errorf("dropped %v, kept %v, %v", dropped, kept, err)
+	}
+	if gids := pgtest.QueryColumn[string](t, server, "SELECT gid FROM pg_prepared_xacts"); len(gids) != 1 || gids[0] != "somebody" {
+		t.Errorf("prepared are %q", gids)
+	}
+}
