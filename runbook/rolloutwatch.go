@@ -281,6 +281,10 @@ func (w *watching) part(ctx context.Context) {
 	w.conn = nil
 }
 
+// over ends the key of a message that something is over: the news that it began must not
+// hold it back.
+const over = ":over"
+
 // say notes what is new, once.
 func (w *watching) say(text string) {
 	if text != w.said {
@@ -301,6 +305,7 @@ func (w *watching) report(ctx context.Context, what string, err error) {
 	if err != nil {
 		m.Text = ops.AsFailure(err).What + "; nothing is judged until it answers"
 	} else {
+		m.Key += over
 		m.Level, m.Title, m.Text = notify.Info, "the watch reaches the "+what+" again", "it goes on judging"
 	}
 	w.post(m)
@@ -319,6 +324,7 @@ func (w *watching) tell(r rollout.Report) {
 	for _, a := range r.Alerts {
 		m := notify.Message{Key: "alert:" + a.ID, Level: notify.Level(a.Level), Title: a.Title, Text: a.Words, At: r.At, Tags: []string{"alert", a.ID}}
 		if a.Over {
+			m.Key += over
 			m.Level, m.Title = notify.Info, "over: "+a.Title
 		}
 		w.post(m)
