@@ -27,6 +27,8 @@ type Controller struct {
 	// says. Less exposure is possible without it.
 	Record    *Record
 	RecordErr error
+	// Lax goes on without the record when it stops answering, for a change to less.
+	Lax bool
 	// Apply makes services read the store again; nil where they follow it by themselves.
 	Apply func(context.Context) error
 	// Instances are those that must follow, Timeout how long they may take.
@@ -57,20 +59,65 @@ func (v View) Drifted() bool {
 // Look reads the store and the record. A change that somebody began and did not record
 // as done, because they were killed, is recorded now as what the store shows.
 func (c *Controller) Look(ctx context.Context) (View, error) {
+	v, err := c.lookAtBoth(ctx)
+	// A note from the future is of a clock that was set back since.
+	if err != nil || v.State.Pending == nil || c.Now().Sub(v.State.Pending.At).Abs() < underWay {
+		return v, err
+	}
+	v, err = c.settle(ctx, v)
+	if err != nil && c.goOn(ctx, err) {
+		return v, nil
+	}
+	return v, err
+}
+
+// lookAtBoth reads the record and then the store. What looks changed behind the rollout's
+// back may have been changed by it in between: then both are read again.
+func (c *Controller) lookAtBoth(ctx context.Context) (View, error) {
 	v := View{State: State{Flag: c.Flag}}
 	var err error
-	if c.Record != nil {
-		if v.State, err = c.Record.Load(ctx, c.Flag); err != nil {
+	if v.State, err = c.load(ctx); err != nil {
+		return v, err
+	}
+	for try := 1; ; try++ {
+		if err := c.lookAtFlag(ctx, &v); err != nil {
+			return v, err
+		}
+		if !v.Drifted() || try == tries {
+			return v, nil
+		}
+		seen := v.State.Version
+		if v.State, err = c.load(ctx); err != nil || v.State.Version == seen {
 			return v, err
 		}
 	}
-	if err := c.lookAtFlag(ctx, &v); err != nil {
-		return v, err
+}
+
+// load reads the record; a lax controller gives it up when it cannot.
+func (c *Controller) load(ctx context.Context) (State, error) {
+	if c.Record == nil {
+		return State{Flag: c.Flag}, nil
 	}
-	if v.State.Pending == nil || c.Now().Sub(v.State.Pending.At) < underWay {
-		return v, nil
+	limited := ctx
+	if c.Lax {
+		one, cancel := context.WithTimeout(ctx, recordPatience)
+		defer cancel()
+		limited = one
 	}
-	return c.settle(ctx, v)
+	s, err := c.Record.Load(limited, c.Flag)
+	if err != nil && c.goOn(ctx, err) {
+		return State{Flag: c.Flag}, nil
+	}
+	return s, err
+}
+
+// goOn gives the record up where that is allowed.
+func (c *Controller) goOn(ctx context.Context, err error) bool {
+	if !c.Lax || ctx.Err() != nil {
+		return false
+	}
+	c.Record, c.RecordErr = nil, err
+	return true
 }
 
 func (c *Controller) lookAtFlag(ctx context.Context, v *View) error {
@@ -105,8 +152,7 @@ func (c *Controller) settle(ctx context.Context, v View) (View, error) {
 	var changed *ChangedError
 	switch {
 	case errors.As(err, &changed): // somebody else has put it in order
-		v.Note = ""
-		saved, err = c.Record.Load(ctx, c.Flag)
+		return c.lookAtBoth(ctx)
 	case err != nil:
 		return v, err
 	}
@@ -140,11 +186,15 @@ func (e *BusyError) Error() string {
 
 // Do makes the change that was decided on v: it notes the intent, writes the store,
 // records it as done and waits for the instances. A change to more is refused when
-// anything is no longer as it was seen; one to less is made against everybody. progress
+// anything is no longer as it was seen; one to less is made against everybody, and takes
+// nothing back of what others lowered further: Done.Change says what was made. progress
 // is told how many instances follow.
 func (c *Controller) Do(ctx context.Context, v View, change Change, progress func(follow, of int)) (Done, error) {
 	change.At, change.By, change.Host, change.Run, change.From = c.Now().UTC(), c.By, c.Host, c.Run, v.Actual()
 	d := Done{Change: change}
+	if _, err := change.To.Flag(c.Flag); err != nil {
+		return d, err
+	}
 	intended, err := c.intend(ctx, v.State, change)
 	if err != nil {
 		if !change.Less() {
@@ -157,8 +207,9 @@ func (c *Controller) Do(ctx context.Context, v View, change Change, progress fun
 	d.Wrote = time.Since(started)
 	d.Change = change
 	if err != nil {
-		c.giveUp(ctx, intended)
-		return d, err
+		if d.Flag, err = c.afterFailure(ctx, intended, d.Flag, change, err); err != nil {
+			return d, err
+		}
 	}
 	if err := c.recordDone(ctx, change); err != nil {
 		d.Recorded = err
@@ -179,16 +230,33 @@ func (c *Controller) intend(ctx context.Context, s State, change Change) (State,
 		return s, c.RecordErr
 	}
 	less := change.Less()
-	if s.Pending != nil && !less {
-		return s, &BusyError{Change: *s.Pending}
+	if !less {
+		if s.Pending != nil {
+			return s, &BusyError{Change: *s.Pending}
+		}
+		s.Pending = &change
+		return c.Record.Save(ctx, s, c.By)
 	}
-	if less {
-		limited, cancel := context.WithTimeout(ctx, recordPatience)
-		defer cancel()
-		ctx = limited
+	ctx, cancel := context.WithTimeout(ctx, recordPatience)
+	defer cancel()
+	var err error
+	for range tries {
+		var events []Event
+		if p := s.Pending; p != nil { // it may be done, or yet be done: whoever began it records that
+			e := p.event()
+			e.Text = "begun; before it was recorded, " + c.By + " went over it"
+			events = append(events, e)
+		}
+		s.Pending = &change
+		var saved State
+		if saved, err = c.Record.Save(ctx, s, c.By, events...); !errors.As(err, new(*ChangedError)) {
+			return saved, err
+		}
+		if s, err = c.Record.Load(ctx, c.Flag); err != nil {
+			return s, err
+		}
 	}
-	s.Pending = &change
-	return c.Record.Save(ctx, s, c.By)
+	return s, err
 }
 
 // write writes the store. Less is written over whatever others wrote meanwhile, unless
@@ -205,12 +273,40 @@ func (c *Controller) write(ctx context.Context, seen featureflag.Flag, change *C
 		if !errors.As(err, &conflict) || !less || try == tries {
 			return written, err
 		}
-		if actual := ExposureOf(conflict.Have); !change.To.MoreThan(actual) || actual.Same(change.To) {
-			seen, change.From = conflict.Have, actual
-			continue
+		actual := ExposureOf(conflict.Have)
+		to := change.To
+		if to.MoreThan(actual) {
+			to = to.Within(actual)
 		}
-		return conflict.Have, err
+		switch {
+		case change.To.Same(actual): // somebody else did just that
+			return conflict.Have, nil
+		case change.To.MoreThan(actual) && !actual.MoreThan(to): // somebody else went further
+			return conflict.Have, err
+		}
+		seen, change.From, change.To = conflict.Have, actual, to
 	}
+}
+
+// afterFailure finds out what became of a write that failed: a connection may be lost
+// after the store has it. Done all the same, there is no error; not done, the intent is
+// taken back; not known, it stays, and the next look settles it.
+func (c *Controller) afterFailure(ctx context.Context, intended State, have featureflag.Flag, change Change, failed error) (featureflag.Flag, error) {
+	if errors.As(failed, new(*featureflag.Conflict)) {
+		c.giveUp(ctx, intended)
+		return have, failed
+	}
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordPatience)
+	defer cancel()
+	var v View
+	if err := c.lookAtFlag(limited, &v); err != nil {
+		return have, fmt.Errorf("%w; whether it was written is not known", failed)
+	}
+	if v.Actual().Same(change.To) && !change.From.Same(change.To) {
+		return v.Flag, nil
+	}
+	c.giveUp(ctx, intended)
+	return have, failed
 }
 
 // giveUp takes the note of an intent away that came to nothing. Whoever comes next does
@@ -221,8 +317,22 @@ func (c *Controller) giveUp(ctx context.Context, intended State) {
 	}
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordPatience)
 	defer cancel()
-	intended.Pending = nil
-	_, _ = c.Record.Save(limited, intended, c.By) // see above
+	for range tries {
+		intended.Pending = nil
+		_, err := c.Record.Save(limited, intended, c.By)
+		if !errors.As(err, new(*ChangedError)) {
+			return
+		}
+		mine := intended.Flag
+		if intended, err = c.Record.Load(limited, mine); err != nil || !c.mine(intended.Pending) {
+			return // somebody has gone over it
+		}
+	}
+}
+
+// mine reports whether the change under way is one of this run.
+func (c *Controller) mine(p *Change) bool {
+	return p != nil && p.Run == c.Run && p.By == c.By && p.Host == c.Host
 }
 
 // recordDone records the change as done on whatever the state is by now.
@@ -238,7 +348,18 @@ func (c *Controller) recordDone(ctx context.Context, change Change) error {
 		if s, err = c.Record.Load(limited, c.Flag); err != nil {
 			return err
 		}
-		_, err = c.Record.Save(limited, s.settled(change), c.By, change.event())
+		next, e := s.settled(change), change.event()
+		if !c.mine(s.Pending) { // somebody has gone over it, or put it in order
+			next.Pending = s.Pending
+			var v View
+			if err = c.lookAtFlag(limited, &v); err != nil {
+				return err
+			}
+			if actual := v.Actual(); !actual.Same(change.To) {
+				next, e.Text = s, "done, and changed again since: the flag was found at "+actual.String()
+			}
+		}
+		_, err = c.Record.Save(limited, next, c.By, e)
 		if !errors.As(err, new(*ChangedError)) {
 			return err
 		}

@@ -18,6 +18,9 @@ func (p Phases) Advance(v View) (Change, release.Phase, error) {
 	if len(p) == 0 {
 		return Change{}, release.Phase{}, &RefusedError{Why: "the release has no phases for this environment"}
 	}
+	if v.State.Phase != "" && p.At(v.State.Phase) < 0 {
+		return Change{}, release.Phase{}, unknownPhase(v)
+	}
 	next, ok := p.Next(v.State.Phase)
 	if !ok {
 		return Change{}, next, &RefusedError{Why: fmt.Sprintf("%s is the last phase", v.State.Phase)}
@@ -45,6 +48,8 @@ func (p Phases) Set(v View, to featureflag.Percentage, forced bool) (Change, err
 	}
 	next, ok := p.Next(v.State.Phase)
 	switch {
+	case v.State.Phase != "" && len(p) > 0 && p.At(v.State.Phase) < 0:
+		return c, unknownPhase(v)
 	case !ok && len(p) > 0:
 		return c, &RefusedError{Why: fmt.Sprintf("%s is the last phase", v.State.Phase)}
 	case !ok:
@@ -94,6 +99,15 @@ func (p Phases) Users(v View, add, remove []string) Change {
 func (p Phases) Adopt(v View) Change {
 	actual := v.Actual()
 	return Change{Kind: KindAdopt, From: v.State.Exposure, To: actual, Phase: p.For(actual)}
+}
+
+// unknownPhase refuses to move on from a phase that the release file does not have: what
+// is behind it is not known.
+func unknownPhase(v View) error {
+	return &RefusedError{
+		Why:  fmt.Sprintf("the rollout is in the phase %s, which the release has not got for this environment", v.State.Phase),
+		Next: fmt.Sprintf(`rollout set %s --force --reason "…"`, v.Actual().Percentage),
+	}
 }
 
 // phaseName is how a phase is told of beside its percentage.

@@ -42,7 +42,18 @@ func (e Exposure) MoreThan(o Exposure) bool {
 	if e.Percentage > o.Percentage {
 		return true
 	}
-	return e.Percentage < featureflag.Everybody && slices.ContainsFunc(e.Users, func(u string) bool { return !slices.Contains(o.Users, u) })
+	return o.Percentage < featureflag.Everybody && e.Percentage < featureflag.Everybody && slices.ContainsFunc(e.Users, func(u string) bool { return !slices.Contains(o.Users, u) })
+}
+
+// Within is what is left of an exposure for those who are in the other one too.
+func (e Exposure) Within(o Exposure) Exposure {
+	both := Exposure{Enabled: e.Enabled && o.Enabled, Percentage: min(e.Percentage, o.Percentage)}
+	for _, u := range e.Users {
+		if slices.Contains(o.Users, u) {
+			both.Users = append(both.Users, u)
+		}
+	}
+	return both
 }
 
 // String is "off", "10%", "0% and 7 users".

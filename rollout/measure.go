@@ -114,12 +114,13 @@ func (m measurement) ratio(ctx context.Context) ([]gate.Judgement, error) {
 // metric; a metric that is not there at all is ErrNoData.
 func Among(ctx context.Context, src metrics.Source, selector, total string, from, to time.Time) (int64, error) {
 	n, err := metrics.Counts(ctx, src, selector, from, to)
-	if errors.Is(err, metrics.ErrNoData) && metricOf(selector) == metricOf(total) {
+	if metric := metricOf(selector); errors.Is(err, metrics.ErrNoData) && metric != "" && metric == metricOf(total) {
 		return 0, nil
 	}
 	return n, err
 }
 
+// metricOf is the name before the braces, "" where it stands within them.
 func metricOf(selector string) string {
 	name, _, _ := strings.Cut(selector, "{")
 	return strings.TrimSpace(name)
@@ -231,6 +232,9 @@ func Judge(ctx context.Context, src metrics.Source, r *release.Rollout, p releas
 	return rs
 }
 
+// longestGuess is beyond which nobody is told a date.
+const longestGuess = 365 * 24 * time.Hour
+
 // samples asks for as many operations as the phase has to see.
 func samples(ctx context.Context, src metrics.Source, r *release.Rollout, p release.Phase, w Window) Requirement {
 	req := Requirement{Kind: NeedsSamples, ID: "samples", Title: fmt.Sprintf("at least %d operations in the phase", p.Samples), Verdict: gate.Hold}
@@ -245,7 +249,12 @@ func samples(ctx context.Context, src metrics.Source, r *release.Rollout, p rele
 	case n >= p.Samples:
 		req.Verdict = gate.Pass
 	case n > 0 && passed > 0:
-		req.Earliest = w.From.Add(time.Duration(float64(passed) * float64(p.Samples) / float64(n)))
+		needed := float64(passed) * float64(p.Samples) / float64(n)
+		if needed > float64(longestGuess) {
+			req.Words += ", at this rate in more than a year"
+			break
+		}
+		req.Earliest = w.From.Add(time.Duration(needed))
 		req.Words += ", at this rate " + stamp(req.Earliest)
 	}
 	return req

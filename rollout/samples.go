@@ -29,15 +29,17 @@ type Sample struct {
 	Problem string `json:"problem,omitempty"`
 }
 
-// AddSample keeps a sample, and lets the oldest go.
+// AddSample keeps a sample, and lets the oldest go, and those of the future: they are of
+// a clock that was set back since.
 func (r *Record) AddSample(ctx context.Context, flag string, s Sample) error {
 	text, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}
-	_, err = r.conn.Exec(ctx, `INSERT INTO clipperops.rollout_samples (flag, at, sample) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, flag, s.At, text)
+	_, err = r.conn.Exec(ctx, `INSERT INTO clipperops.rollout_samples (flag, at, sample) VALUES ($1, $2, $3)
+		ON CONFLICT (flag, at) DO UPDATE SET sample = excluded.sample`, flag, s.At, text)
 	if err == nil {
-		_, err = r.conn.Exec(ctx, `DELETE FROM clipperops.rollout_samples WHERE flag = $1 AND at < $2`, flag, s.At.Add(-keepSamples))
+		_, err = r.conn.Exec(ctx, `DELETE FROM clipperops.rollout_samples WHERE flag = $1 AND (at < $2 OR at > $3)`, flag, s.At.Add(-keepSamples), s.At)
 	}
 	if err != nil {
 		return fmt.Errorf("keeping what was counted: %w", err)

@@ -3,6 +3,8 @@ package rollout
 import (
 	"slices"
 	"time"
+
+	"github.com/clipper/clipperops/rollout/gate"
 )
 
 // State is where a rollout stands. It is read and written whole.
@@ -26,8 +28,17 @@ type State struct {
 	// nobody asked for.
 	Paused *Note `json:"paused,omitempty"`
 	Halted *Note `json:"halted,omitempty"`
+	// Asked is when the gates were last asked whether to move on without a person.
+	Asked *Asked `json:"asked,omitempty"`
 	// SignOffs are all that were given and not voided.
 	SignOffs []Signature `json:"sign_offs,omitempty"`
+}
+
+// Asked is what the gates answered.
+type Asked struct {
+	At      time.Time    `json:"at"`
+	Clean   time.Time    `json:"clean"` // the State's then: what was counted since is another question
+	Verdict gate.Verdict `json:"verdict"`
 }
 
 // Note is who did something, when and why.
@@ -62,6 +73,7 @@ const (
 	KindResume   Kind = "resume"
 	KindSignOff  Kind = "signoff"
 	KindAlert    Kind = "alert"
+	KindAsked    Kind = "asked" // the gates, and they did not say yes
 )
 
 // Change is a change of exposure.
@@ -91,7 +103,9 @@ func (s State) settled(c Change) State {
 	s.Pending, s.Known = nil, true
 	s.Exposure = c.To
 	moved := s.Phase != c.Phase || c.From.Percentage != c.To.Percentage || c.From.Enabled != c.To.Enabled
-	s.Phase = c.Phase
+	if c.Kind != KindUsers { // who is named changes no phase, also one that somebody else moved to meanwhile
+		s.Phase = c.Phase
+	}
 	if moved && c.Kind != KindUsers {
 		s.Since, s.Clean = c.At, c.At
 	}

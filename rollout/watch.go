@@ -35,9 +35,13 @@ type Watcher struct {
 	AutoAdvance bool
 
 	samples []Sample
-	cusum   *gate.CUSUM
 	loaded  bool
 	firing  map[string]bool
+	// behind are the instances that did not follow at the tick before.
+	behind map[string]bool
+	// ahead is a Clean that lies in the future, because the clock was set back, and since
+	// what is counted instead.
+	ahead, since time.Time
 }
 
 // Report is what one tick found and did.
@@ -79,14 +83,17 @@ func (w *Watcher) Tick(ctx context.Context) (Report, error) {
 	if r.View, err = w.Controller.Look(ctx); err != nil {
 		return r, err
 	}
-	if err := w.load(ctx, now, r.View.State); err != nil {
+	if err := w.load(ctx, now); err != nil {
 		return r, err
 	}
-	r.Sample = w.count(ctx, now, r.View)
+	// What a clock that was set back has told of the future is not so.
+	w.samples = slices.DeleteFunc(w.samples, func(s Sample) bool { return s.At.After(now) })
+	clean := w.clean(r.View.State, now)
+	r.Sample = w.count(ctx, now, clean, r.View)
 	if r.Sample.Problem != "" {
 		r.Problems = append(r.Problems, r.Sample.Problem)
 	}
-	w.judge(&r)
+	w.judge(&r, clean)
 	if err := w.Controller.Record.AddSample(ctx, w.Controller.Flag, r.Sample); err != nil {
 		return r, err
 	}
@@ -97,7 +104,7 @@ func (w *Watcher) Tick(ctx context.Context) (Report, error) {
 }
 
 // load takes up what another watch counted.
-func (w *Watcher) load(ctx context.Context, now time.Time, s State) error {
+func (w *Watcher) load(ctx context.Context, now time.Time) error {
 	if w.loaded {
 		return nil
 	}
@@ -106,13 +113,19 @@ func (w *Watcher) load(ctx context.Context, now time.Time, s State) error {
 		return err
 	}
 	w.samples, w.loaded, w.firing = samples, true, map[string]bool{}
-	for _, one := range slices.Backward(samples) {
-		if one.Evidence != nil && one.At.After(s.Clean) {
-			w.cusum = one.Evidence
-			break
-		}
-	}
 	return nil
+}
+
+// clean is since when what is counted belongs to the present stay. One in the future
+// would leave the rules blind until then.
+func (w *Watcher) clean(s State, now time.Time) time.Time {
+	if !s.Clean.After(now) {
+		return s.Clean
+	}
+	if !w.ahead.Equal(s.Clean) || w.since.After(now) {
+		w.ahead, w.since = s.Clean, now
+	}
+	return w.since
 }
 
 // memory is how far back the longest rule looks.
@@ -131,17 +144,18 @@ func (w *Watcher) keep(s Sample) {
 }
 
 // count counts what happened since the last tick.
-func (w *Watcher) count(ctx context.Context, now time.Time, v View) Sample {
+func (w *Watcher) count(ctx context.Context, now, clean time.Time, v View) Sample {
 	s := Sample{From: now.Add(-w.Every), At: now, Counts: map[string]gate.Tick{}, Exposure: v.Actual()}
 	if n := len(w.samples); n > 0 {
 		switch last := w.samples[n-1].At; {
-		case !now.After(last): // the clock went back: what was counted is not counted again
-			s.From = now
 		case now.Sub(last) <= longestTick:
 			s.From = last
 		default:
 			s.From = now.Add(-longestTick)
 		}
+	}
+	if s.From.Before(clean) { // what was before has been acted upon
+		s.From = clean
 	}
 	w.countPairs(ctx, &s)
 	return s
@@ -201,11 +215,7 @@ func tick(ctx context.Context, src metrics.Source, from, to time.Time, p pair) (
 }
 
 // judge asks every rule, and the surveillance.
-func (w *Watcher) judge(r *Report) {
-	clean := r.View.State.Clean
-	if w.cusum == nil || len(w.samples) > 0 && !w.samples[len(w.samples)-1].At.After(clean) {
-		w.cusum = w.fresh()
-	}
+func (w *Watcher) judge(r *Report, clean time.Time) {
 	for _, rule := range w.Release.Rollback {
 		share, err := release.ParseShare(rule.Above)
 		if err != nil {
@@ -220,21 +230,40 @@ func (w *Watcher) judge(r *Report) {
 		sustained := gate.Sustained{Name: rule.ID, What: "errors", Above: share, For: rule.For, Step: w.Every}
 		r.Rules[rule.ID] = sustained.Watch(ticks, r.At)
 	}
-	if w.cusum != nil {
-		if t := r.Sample.Counts[surveillance]; t.Known {
-			alarm := w.cusum.Add(t.Bad, t.Total)
-			if alarm {
-				r.Rules[surveillance] = gate.Judgement{
-					Verdict: gate.Fail, Bad: t.Bad, Total: t.Total,
-					Words: fmt.Sprintf("evidence 10^%.1f, and 10^%.1f is enough", w.cusum.Evidence(), math.Log10(w.cusum.Limit)),
-				}
-			}
-		}
-		r.Evidence = w.cusum.Evidence()
-		kept := *w.cusum
-		kept.Logs = slices.Clone(kept.Logs)
-		r.Sample.Evidence = &kept
+	cusum := w.evidence(clean)
+	if cusum == nil {
+		return
 	}
+	if t := r.Sample.Counts[surveillance]; t.Known && cusum.Add(t.Bad, t.Total) {
+		r.Rules[surveillance] = gate.Judgement{
+			Verdict: gate.Fail, Bad: t.Bad, Total: t.Total,
+			Words: fmt.Sprintf("evidence 10^%.1f, and 10^%.1f is enough", cusum.Evidence(), math.Log10(cusum.Limit)),
+		}
+	}
+	r.Evidence = cusum.Evidence()
+	r.Sample.Evidence = cusum
+}
+
+// evidence is the surveillance as the last sample left it, of which it is a part: what
+// could not be kept was not counted. One of other parameters than the release has now
+// tells nothing.
+func (w *Watcher) evidence(clean time.Time) *gate.CUSUM {
+	cusum := w.fresh()
+	if cusum == nil {
+		return nil
+	}
+	for _, one := range slices.Backward(w.samples) {
+		if !one.At.After(clean) {
+			break
+		}
+		if e := one.Evidence; e != nil {
+			if e.Null == cusum.Null && e.Limit == cusum.Limit && slices.Equal(e.Alternatives, cusum.Alternatives) && e.Check() == nil {
+				cusum.Logs = slices.Clone(e.Logs)
+			}
+			break
+		}
+	}
+	return cusum
 }
 
 // fresh is a surveillance that has seen nothing; nil where the release has none.
@@ -283,19 +312,19 @@ func (w *Watcher) act(ctx context.Context, r *Report) {
 		change = w.Phases.StepDown(r.View)
 	}
 	change.Kind, change.Rule, change.Reason = KindRollback, id, title+": "+words
-	w.make(ctx, r, change)
+	r.Fired = change.Rule
+	r.Failed = w.make(ctx, r, change)
 }
 
-// make makes a change and forgets what led to it: its evidence has been used.
-func (w *Watcher) make(ctx context.Context, r *Report, change Change) {
-	r.Fired = change.Rule
+// make makes a change. What led to it counts no more: the stay begins anew.
+func (w *Watcher) make(ctx context.Context, r *Report, change Change) error {
 	done, err := w.Controller.Do(ctx, r.View, change, nil)
-	r.Done, r.Failed = &done, err
-	if err == nil {
-		w.cusum = w.fresh()
+	r.Done = &done
+	if done.Flag.Version != 0 && ExposureOf(done.Flag).Same(done.Change.To) {
 		r.View.State = r.View.State.settled(done.Change)
 		r.View.Flag = done.Flag
 	}
+	return err
 }
 
 // moveOn goes to the next phase when it may, and everything is there.
@@ -304,20 +333,74 @@ func (w *Watcher) moveOn(ctx context.Context, r *Report) {
 	if !w.AutoAdvance || i < 0 || i == len(w.Phases)-1 {
 		return
 	}
-	rs := Standing(r.View.State, w.Phases, w.Release.SignOffs, r.View.Actual(), r.At)
-	if !Met(rs) { // the gates are asked once, at the end of the soak
+	s, phase := r.View.State, w.Phases[i]
+	if s.Pending != nil || !w.mayAsk(s, phase, r.At) || !Met(Standing(s, w.Phases, w.Release.SignOffs, r.View.Actual(), r.At)) {
 		return
 	}
-	rs = append(rs, Judge(ctx, w.Source, w.Release, w.Phases[i], Window{From: r.View.State.Clean, To: r.At, Before: r.View.State.Began})...)
+	window, src := Window{From: s.Clean, To: r.At, Before: s.Began}, metrics.Remember(w.Source)
+	enough := phase
+	enough.Gates = nil // how many there were says nothing of how good they were
+	if !Met(Judge(ctx, src, w.Release, enough, window)) {
+		return
+	}
+	rs := Judge(ctx, src, w.Release, phase, window)
 	if !Met(rs) {
+		w.notYet(ctx, r, phase, rs)
 		return
 	}
 	change, _, err := w.Phases.Advance(r.View)
 	if err != nil {
 		return
 	}
-	change.Rule, change.Reason = "auto-advance", "everything was there"
-	w.make(ctx, r, change)
+	change.Rule, change.Reason = AutoAdvanceRule, "everything was there"
+	if err := w.make(ctx, r, change); err != nil {
+		r.Problems = append(r.Problems, "moving on: "+err.Error()) // with the next tick, if it still may
+		return
+	}
+	r.Fired = change.Rule
+}
+
+// AutoAdvanceRule is what made the watch move on.
+const AutoAdvanceRule = "auto-advance"
+
+// mayAsk reports whether the gates may be asked: once at the end of the soak and, if they
+// could not tell, once more when it has lasted as long as it may. Who asks until the
+// answer is yes gets it by chance.
+func (w *Watcher) mayAsk(s State, p release.Phase, now time.Time) bool {
+	a := s.Asked
+	if a == nil || !a.Clean.Equal(s.Clean) {
+		return true
+	}
+	end := s.Since.Add(p.Soak.Most)
+	return a.Verdict == gate.Hold && p.Soak.Most > 0 && a.At.Before(end) && !now.Before(end)
+}
+
+// notYet keeps that the gates were asked, and tells whoever has to look. Where one could
+// not be asked at all, nothing was looked at.
+func (w *Watcher) notYet(ctx context.Context, r *Report, p release.Phase, rs []Requirement) {
+	var words []string
+	for _, one := range rs {
+		if one.Verdict == gate.Hold && one.Kind == NeedsGate && len(one.Judgements) == 0 {
+			r.Problems = append(r.Problems, "gate "+one.ID+": "+one.Words)
+			return
+		}
+		if one.Verdict != gate.Pass {
+			words = append(words, one.Title+": "+one.Words)
+		}
+	}
+	s, verdict, text := r.View.State, Verdict(rs), strings.Join(words, "; ")
+	s.Asked = &Asked{At: r.At, Clean: s.Clean, Verdict: verdict}
+	saved, err := w.Controller.Update(ctx, s, Event{Kind: KindAsked, Text: string(verdict) + ": " + text})
+	if err != nil {
+		r.Problems = append(r.Problems, "the gates' answer could not be kept: "+err.Error())
+		return
+	}
+	r.View.State = saved
+	a := Alert{ID: AutoAdvanceRule, Title: "the gates do not let the rollout move on by itself", Level: "warning", Words: text}
+	if verdict == gate.Hold && r.At.Before(s.Since.Add(p.Soak.Most)) {
+		a.Words += "; they are asked again " + stamp(s.Since.Add(p.Soak.Most))
+	}
+	r.Alerts = append(r.Alerts, a)
 }
 
 // alert tells what begins and what is over.
@@ -331,7 +414,8 @@ func (w *Watcher) alert(ctx context.Context, now time.Time, r *Report) {
 	}
 	for _, a := range w.Release.Alerts {
 		on, words, err := w.fires(ctx, a, now)
-		set(a.ID, a.Title, a.Level, on, err == nil, words)
+		// A count of nothing while nothing can be counted is no news.
+		set(a.ID, a.Title, a.Level, on, err == nil && (on || words != none || r.Sample.Problem == ""), words)
 	}
 	set("metrics", "metrics cannot be asked", "warning", r.Sample.Problem != "", true, r.Sample.Problem)
 	drift := ""
@@ -347,11 +431,17 @@ func (w *Watcher) alert(ctx context.Context, now time.Time, r *Report) {
 	}
 	r.Instances = views
 	var behind []string
+	late := map[string]bool{}
 	for _, v := range views {
-		if !v.Sees(r.View.Flag) {
+		if v.Sees(r.View.Flag) {
+			continue
+		}
+		late[v.Address] = true
+		if w.behind[v.Address] { // also at the tick before: a change takes its time to arrive
 			behind = append(behind, v.Address)
 		}
 	}
+	w.behind = late
 	set("instances", "instances do not follow the flag", "warning", len(behind) > 0, true, strings.Join(behind, ", "))
 }
 
@@ -362,7 +452,7 @@ func (w *Watcher) fires(ctx context.Context, a release.Alert, now time.Time) (on
 	case release.AlertRate:
 		n, err := metrics.Counts(ctx, w.Source, a.Bad, from, now)
 		if errors.Is(err, metrics.ErrNoData) {
-			return false, "none", nil
+			return false, none, nil
 		}
 		rate := float64(n) / a.For.Minutes()
 		return rate > float64(a.PerMinute), fmt.Sprintf("%d in %s", n, length(a.For)), err
@@ -393,6 +483,9 @@ func (w *Watcher) fires(ctx context.Context, a release.Alert, now time.Time) (on
 	j := gate.Budget{What: "errors", Threshold: share, Alpha: alertAlpha}.Judge(min(k, n), n)
 	return j.Verdict == gate.Fail && k >= leastBad, j.Words, nil
 }
+
+// none is what a rate says that nothing was counted of.
+const none = "none"
 
 const (
 	// alertAlpha is the chance of an alert by chance, at one look; leastBad is below how

@@ -87,10 +87,19 @@ func (s *Session) onRollout(ctx context.Context, command string, o RolloutOption
 		f.run.Data = (*RolloutData)(nil)
 		err := f.step(ctx, "look", func(ctx context.Context, step *ops.Step) error { return e.open(ctx, step, lax) })
 		if err != nil {
-			return nothingChanged(err)
+			return e.unlooked(ctx, err)
 		}
 		return body(ctx, e)
 	})
+}
+
+// unlooked is the failure of a command that could not see the flag.
+func (e *exposing) unlooked(ctx context.Context, err error) error {
+	f := *ops.AsFailure(nothingChanged(err))
+	if len(f.Next) == 0 && ctx.Err() == nil {
+		f.Next = []string{"see that it answers, then the same command again"}
+	}
+	return &f
 }
 
 // open reads where the rollout stands.
@@ -102,7 +111,7 @@ func (e *exposing) open(ctx context.Context, s *ops.Step, lax bool) error {
 	e.controller = &rollout.Controller{
 		Flag: e.Release.Rollout.Flag, Store: store, Apply: e.applier(), Timeout: e.o.Propagation, Now: e.Now,
 		Instances: instances.Client{Places: e.places(e.Config.Rollout.Instances)},
-		By:        e.Operator, Host: e.Host, Run: e.run.ID,
+		By:        e.Operator, Host: e.Host, Run: e.run.ID, Lax: lax,
 	}
 	err = e.openRollout(ctx)
 	switch {
@@ -111,17 +120,19 @@ func (e *exposing) open(ctx context.Context, s *ops.Step, lax bool) error {
 		return err
 	default:
 		e.controller.RecordErr = err
-		s.Record(finding("rollout.record", ops.Warn("where the rollout stands cannot be read: "+ops.AsFailure(err).What, "this change is made without a record; see that the database answers")))
 	}
 	if e.view, err = e.controller.Look(ctx); err != nil {
 		return rolloutFailure(err)
+	}
+	if e.controller.Record == nil {
+		s.Record(finding("rollout.record", ops.Warn("where the rollout stands cannot be read: "+ops.AsFailure(e.controller.RecordErr).What, "see that the database answers; less is possible all the same, and is not recorded")))
 	}
 	if e.view.Note != "" {
 		s.Record(finding("rollout.settled", ops.Warn(e.view.Note, "")))
 	}
 	if e.view.Drifted() {
 		s.Record(finding("rollout.drift", ops.Warn(
-			fmt.Sprintf("somebody has changed the flag behind the rollout's back: it is at %s, and was left at %s", e.view.Actual(), e.view.State.Exposure),
+			fmt.Sprintf("somebody has changed the flag behind the rollout's back: it is %s, and was left %s", stands(e.view.Actual()), stands(e.view.State.Exposure)),
 			e.invocation(`rollout adopt --reason "…"`)+"\nor back: "+e.invocation(e.back()))))
 	}
 	e.describe()
@@ -165,8 +176,9 @@ func (e *exposing) describe() {
 
 // standing is where the rollout stands, in a line.
 func (e *exposing) standing() string {
-	text := fmt.Sprintf("%s is at %s", e.controller.Flag, e.view.Actual())
+	text := fmt.Sprintf("%s is %s", e.controller.Flag, stands(e.view.Actual()))
 	switch s := e.view.State; {
+	case e.controller.Record == nil: // nothing is known of it
 	case s.Phase != "":
 		text += fmt.Sprintf(", in the phase %s since %s", s.Phase, s.Since.UTC().Format("2006-01-02 15:04 UTC"))
 	case s.Began.IsZero():
@@ -228,6 +240,9 @@ func (s *Session) applier() func(context.Context) error {
 		text := strings.TrimSpace(string(out))
 		if len(text) > 500 {
 			text = "…" + text[len(text)-500:]
+		}
+		if text == "" {
+			return fmt.Errorf("%s: %w", strings.Join(command, " "), err)
 		}
 		return fmt.Errorf("%s: %w: %s", strings.Join(command, " "), err, text)
 	}

@@ -3,10 +3,12 @@ package instances
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -81,10 +83,11 @@ func (p Places) addresses(ctx context.Context, name, port string) ([]string, err
 	if err != nil {
 		return nil, fmt.Errorf("finding the instances behind %s: %w", name, err)
 	}
+	hosts := make([]string, len(found))
 	for i, address := range found {
-		found[i] = net.JoinHostPort(address, port)
+		hosts[i] = net.JoinHostPort(address, port)
 	}
-	return found, nil
+	return hosts, nil
 }
 
 // container is what docker compose ps tells of one.
@@ -127,7 +130,11 @@ func (p Places) containers(ctx context.Context, service, port string) ([]string,
 func (p Places) reach(ctx context.Context, c container, wanted int, port string) (string, error) {
 	for _, published := range c.Publishers {
 		if published.TargetPort == wanted && published.PublishedPort != 0 {
-			return net.JoinHostPort("127.0.0.1", strconv.Itoa(published.PublishedPort)), nil
+			host := "127.0.0.1"
+			if at := net.ParseIP(published.URL); at != nil && !at.IsUnspecified() {
+				host = published.URL // on that address of this machine alone
+			}
+			return net.JoinHostPort(host, strconv.Itoa(published.PublishedPort)), nil
 		}
 	}
 	out, err := p.docker(ctx, "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}", c.Name)
@@ -161,11 +168,32 @@ func parseContainers(out []byte) ([]container, error) {
 }
 
 func (p Places) docker(ctx context.Context, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, "docker", args...)
-	cmd.Env, cmd.Dir = p.Environ, p.Dir
+	cmd := exec.CommandContext(ctx, p.program("docker"), args...)
+	cmd.Env, cmd.Dir, cmd.WaitDelay = p.Environ, p.Dir, time.Second
 	out, err := cmd.Output()
-	if exit, ok := err.(*exec.ExitError); ok { //nolint:errorlint // Output wraps nothing
-		return nil, fmt.Errorf("docker %s: %s", strings.Join(args, " "), strings.TrimSpace(string(exit.Stderr)))
+	var exit *exec.ExitError
+	switch {
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("docker %s: no answer within %s: %w", strings.Join(args, " "), lookupTimeout, ctx.Err())
+	case errors.As(err, &exit):
+		return nil, fmt.Errorf("docker %s: %w: %s", strings.Join(args, " "), err, plain(string(exit.Stderr)))
 	}
 	return out, err
+}
+
+// program is where the PATH of Environ has it; its bare name where that says nothing.
+func (p Places) program(name string) string {
+	for _, variable := range slices.Backward(p.Environ) {
+		path, ok := strings.CutPrefix(variable, "PATH=")
+		if !ok {
+			continue
+		}
+		for _, dir := range filepath.SplitList(path) {
+			if found, err := exec.LookPath(filepath.Join(dir, name)); err == nil && filepath.IsAbs(found) {
+				return found
+			}
+		}
+		break
+	}
+	return name
 }

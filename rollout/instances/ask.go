@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/clipper/clipperops/internal/featureflag"
 )
@@ -20,6 +23,10 @@ const (
 	askTimeout = 2 * time.Second
 	// maxAnswer bounds the answer; a flag takes about 200 bytes.
 	maxAnswer = 1 << 20
+	// maxTold bounds what is told of an instance's own words.
+	maxTold = 200
+	// unknownFlag is the problem of an instance whose store has no such flag.
+	unknownFlag = "it does not know the flag"
 )
 
 // View is a flag as one instance sees it.
@@ -82,9 +89,9 @@ func (c Client) one(ctx context.Context, address, flag string) View {
 		v.Problem = err.Error()
 		return v
 	}
-	v.Name, v.Stale = a.Instance, a.Stale
+	v.Name, v.Stale = plain(a.Instance), a.Stale
 	if a.Stale {
-		v.Problem = a.Error
+		v.Problem = plain(a.Error)
 	}
 	for _, f := range a.Flags {
 		if f.Key == flag {
@@ -92,7 +99,7 @@ func (c Client) one(ctx context.Context, address, flag string) View {
 		}
 	}
 	if !v.Known && v.Problem == "" {
-		v.Problem = "it does not know the flag"
+		v.Problem = unknownFlag
 	}
 	return v
 }
@@ -104,28 +111,53 @@ func (c Client) get(ctx context.Context, url string) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := c.HTTP
-	if client == nil {
-		client = http.DefaultClient
+	client := http.Client{}
+	if c.HTTP != nil {
+		client = *c.HTTP
 	}
+	// What another host says is not what this instance sees.
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	resp, err := client.Do(req)
 	if err != nil {
-		if errors.Is(err, context.DeadlineExceeded) {
-			return nil, fmt.Errorf("no answer within %s", askTimeout)
-		}
-		return nil, errors.Unwrap(err) // the outer one repeats the URL
+		return nil, told(err)
 	}
 	defer resp.Body.Close() //nolint:errcheck // only read
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, told(err)
 	case resp.StatusCode != http.StatusOK:
-		return nil, fmt.Errorf("it answered %s", resp.Status)
+		return nil, fmt.Errorf("it answered %s", plain(resp.Status))
 	}
 	var a answer
 	if err := json.Unmarshal(body, &a); err != nil {
 		return nil, errors.New("it answered something that is not what " + path + " says")
 	}
 	return &a, nil
+}
+
+// told is an error without the URL, which stands beside it.
+func told(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("no answer within %s", askTimeout)
+	}
+	var outer *url.Error
+	if errors.As(err, &outer) {
+		return outer.Err
+	}
+	return err
+}
+
+// plain is what somebody else says, fit for a terminal: one line, not too long.
+func plain(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, strings.TrimSpace(strings.ToValidUTF8(text, "")))
+	if runes := []rune(text); len(runes) > maxTold {
+		return string(runes[:maxTold]) + "…"
+	}
+	return text
 }

@@ -2,6 +2,7 @@ package instances
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/clipper/clipperops/internal/featureflag"
@@ -26,46 +27,55 @@ type Followed struct {
 // Sees reports whether the instance sees the flag as it was set.
 func (v View) Sees(f featureflag.Flag) bool {
 	if !v.Known {
-		return !f.Enabled && v.Problem == "it does not know the flag" // off for everybody
+		return !f.Enabled && v.Problem == unknownFlag // off for everybody
 	}
 	return v.Enabled == f.Enabled && v.Percentage == f.Percentage && v.Users == len(f.Users())
 }
 
-// Follow asks all instances until each sees the flag as it was set, at most for the
-// timeout; progress is told how many of how many do. Those that do not are Behind; the
-// error is that nobody could be found to ask.
+// errNobody is that places were stated, and nobody is there.
+var errNobody = errors.New("no instance is running where they are said to be")
+
+// Follow asks all instances until each sees the flag as it was set; no round begins when
+// the timeout is over. progress is told how many of how many do. Those that do not are
+// Behind; the error is that nobody could be found to ask.
 func (c Client) Follow(ctx context.Context, f featureflag.Flag, timeout time.Duration, progress func(follow, of int)) (Followed, error) {
 	started := time.Now()
-	limited, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
+	over := time.NewTimer(timeout)
+	defer over.Stop()
 	var result Followed
 	for pause := firstPause; ; pause = min(2*pause, mostPause) {
-		views, err := c.Ask(limited, f.Key)
-		if len(views) > 0 || limited.Err() == nil {
+		// A round is not cut off by the timeout: that would make everybody late.
+		views, err := c.Ask(ctx, f.Key)
+		if ctx.Err() != nil {
+			return result, ctx.Err()
+		}
+		if err == nil && len(views) == 0 && len(c.Places.URLs) > 0 {
+			err = errNobody
+		}
+		if err == nil {
 			result.Instances, result.Behind = views, nil
 			for _, v := range views {
 				if !v.Sees(f) {
 					result.Behind = append(result.Behind, v)
 				}
 			}
-			result.Took = time.Since(started)
-			if progress != nil {
-				progress(len(views)-len(result.Behind), len(views))
-			}
-			if err == nil && len(result.Behind) == 0 {
-				return result, nil
-			}
+		}
+		result.Took = time.Since(started)
+		if err == nil && progress != nil {
+			progress(len(views)-len(result.Behind), len(views))
+		}
+		if err == nil && len(result.Behind) == 0 {
+			return result, nil
 		}
 		select {
-		case <-time.After(pause):
-		case <-limited.Done():
-			if ctx.Err() != nil {
-				return result, ctx.Err()
-			}
-			if len(result.Instances) == 0 {
-				return result, err
-			}
-			return result, nil
+		case <-ctx.Done():
+			return result, ctx.Err()
+		case <-over.C:
+			return result, err
+		case <-time.After(min(pause, max(timeout-time.Since(started), 0))):
+		}
+		if time.Since(started) >= timeout {
+			return result, err
 		}
 	}
 }
