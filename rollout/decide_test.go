@@ -103,8 +103,14 @@ func TestSet(t *testing.T) {
 		phase  string
 		kind   Kind // "" is refused
 	}{
-		{5000, false, "50%", KindAdvance}, {2500, false, "", ""}, {2500, true, "10%", KindSet},
-		{10000, false, "", ""}, {10000, true, "50%", KindSet}, {500, false, "beta", KindSet}, {0, false, "", KindSet}, {1000, false, "10%", KindSet},
+		{5000, false, "50%", KindAdvance},
+		{2500, false, "", ""},
+		{2500, true, "10%", KindSet},
+		{10000, false, "", ""},
+		{10000, true, "50%", KindSet},
+		{500, false, "beta", KindSet},
+		{0, false, "", KindSet},
+		{1000, false, "10%", KindSet},
 	} {
 		got, err := plan().Set(v, c.to, c.forced)
 		var refused *RefusedError

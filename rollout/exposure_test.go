@@ -68,10 +68,15 @@ func TestMoreThan(t *testing.T) {
 		e, o Exposure
 		want bool
 	}{
-		{on(1000), on(1000), false}, {on(1001), on(1000), true}, {on(1000, "a"), on(1000), true},
-		{on(1000), on(1000, "a"), false}, {on(0, "a"), Exposure{Percentage: 5000, Users: []string{"a"}}, true},
-		{on(0), Exposure{}, false}, {Exposure{Percentage: 10000}, on(0), false},
-		{on(5000, "a"), on(10000), false}, {on(10000, "a"), on(10000), false},
+		{on(1000), on(1000), false},
+		{on(1001), on(1000), true},
+		{on(1000, "a"), on(1000), true},
+		{on(1000), on(1000, "a"), false},
+		{on(0, "a"), Exposure{Percentage: 5000, Users: []string{"a"}}, true},
+		{on(0), Exposure{}, false},
+		{Exposure{Percentage: 10000}, on(0), false},
+		{on(5000, "a"), on(10000), false},
+		{on(10000, "a"), on(10000), false},
 	} {
 		if got := c.e.MoreThan(c.o); got != c.want {
 			t.Errorf("%s over %s: %v", c.e, c.o, got)
