@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/clipper/clipperops/internal/featureflag"
@@ -46,6 +48,8 @@ func RolloutSet(ctx context.Context, s *Session, to featureflag.Percentage, o Ro
 	return s.onRollout(ctx, command, o, true, func(ctx context.Context, e *exposing) error {
 		change, err := e.phases.Set(e.view, to, o.Force)
 		switch {
+		case e.controller.Record == nil && !change.Less():
+			return e.unknown() // what comes next is not known either
 		case err != nil && e.view.Drifted():
 			return e.driftedAway()
 		case err != nil:
@@ -54,8 +58,6 @@ func RolloutSet(ctx context.Context, s *Session, to featureflag.Percentage, o Ro
 			return e.already(ctx)
 		case change.Less():
 			return e.less(ctx, change)
-		case e.controller.Record == nil:
-			return e.controller.RecordErr // more needs a record
 		}
 		return e.up(ctx, change)
 	})
@@ -142,11 +144,60 @@ func phaseOr(name, otherwise string) string {
 	return "the phase " + name
 }
 
-// already is the end of a command that had nothing to do: the instances are looked at.
+// already is the end of a command that found the flag as it is wanted. Whoever asked for
+// it before may not have seen it arrive: services that do not follow are made to read it
+// again, and are waited for as after a change.
 func (e *exposing) already(ctx context.Context) error {
-	err := e.step(ctx, "instances", func(ctx context.Context, s *ops.Step) error { return e.showInstances(ctx, s) })
-	e.run.Conclusion = append(e.run.Conclusion, fmt.Sprintf("%s is at %s already; nothing was changed.", e.controller.Flag, e.view.Actual()))
-	return err
+	d := rollout.Done{Change: rollout.Change{To: e.view.Actual()}, Flag: e.view.Flag}
+	err := e.step(ctx, "instances", func(ctx context.Context, s *ops.Step) error {
+		if len(e.Config.Rollout.Instances) == 0 {
+			if e.controller.Apply != nil {
+				d.Applied = e.controller.Apply(ctx)
+			}
+			e.showFollowed(s, d)
+			return ctx.Err()
+		}
+		if views, err := e.controller.Instances.Ask(ctx, e.controller.Flag); err != nil || !follow(views, e.view) {
+			if e.controller.Apply != nil {
+				d.Applied = e.controller.Apply(ctx)
+			}
+		}
+		d.Followed, d.Asked = e.controller.Instances.Follow(ctx, e.view.Flag, e.o.Propagation, following(s))
+		e.data.Instances = d.Followed.Instances
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		e.showFollowed(s, d)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if !d.Complete() {
+		return e.incomplete(d)
+	}
+	e.run.Conclusion = append(e.run.Conclusion, fmt.Sprintf("%s is %s already; nothing was changed.", e.controller.Flag, stands(e.view.Actual())))
+	return nil
+}
+
+// follow reports whether all of them see the flag as it is.
+func follow(views []instances.View, v rollout.View) bool {
+	return !slices.ContainsFunc(views, func(one instances.View) bool { return !one.Sees(v.Flag) })
+}
+
+// following shows how many instances follow.
+func following(s *ops.Step) func(follow, of int) {
+	return func(follow, of int) {
+		s.Progress(ops.Progress{Done: int64(follow), Total: int64(of), Unit: "instances"})
+	}
+}
+
+// unknown is the refusal of more while the record cannot be read.
+func (e *exposing) unknown() error {
+	f := *ops.AsFailure(e.controller.RecordErr)
+	f.What = "more needs to know where the rollout stands: " + f.What
+	f.State = []string{"nothing was changed; exposure stays at " + e.view.Actual().String()}
+	return &f
 }
 
 // refused makes a refusal of the phases one for the operator.
@@ -166,7 +217,7 @@ func (e *exposing) refused(err error) error {
 func (e *exposing) driftedAway() error {
 	return &ops.Failure{
 		Code: ops.ExitRefused, What: "somebody has changed the flag behind the rollout's back",
-		Detail: []string{fmt.Sprintf("it is at %s, and was left at %s", e.view.Actual(), e.view.State.Exposure)},
+		Detail: []string{fmt.Sprintf("it is %s, and was left %s", stands(e.view.Actual()), stands(e.view.State.Exposure))},
 		State:  []string{"exposure stays at " + e.view.Actual().String()},
 		Next:   []string{e.invocation(`rollout adopt --reason "…"`), "or back: " + e.invocation(e.back())},
 	}
@@ -193,7 +244,7 @@ func (e *exposing) up(ctx context.Context, change rollout.Change) error {
 	err := e.step(ctx, "gate", func(ctx context.Context, s *ops.Step) (err error) {
 		rs, err = e.requirements(ctx, s)
 		if err == nil && !rollout.Met(rs) && e.o.Force {
-			s.Record(finding("rollout.forced", ops.Warn(fmt.Sprintf("forced by %s although %d requirements are not met: %s", e.Operator, len(unmet(rs)), e.o.Reason), "")))
+			s.Record(finding("rollout.forced", ops.Warn(fmt.Sprintf("forced by %s although %s: %s", e.Operator, notMet(rs), e.o.Reason), "")))
 		}
 		return err
 	})
@@ -208,12 +259,20 @@ func (e *exposing) up(ctx context.Context, change rollout.Change) error {
 	}
 	lines := []string{fmt.Sprintf("This exposes %s on %s: %s → %s.", e.controller.Flag, e.Config.Environment, e.view.Actual(), change.To)}
 	if e.o.Force && !rollout.Met(rs) {
-		lines = append(lines, fmt.Sprintf("%d requirements are not met; it is forced.", len(unmet(rs))))
+		lines = append(lines, notMet(rs)+"; it is forced.")
 	}
 	if err := e.confirm(ctx, ops.Question{Lines: lines, Word: "yes"}); err != nil {
 		return err
 	}
 	return e.change(ctx, change)
+}
+
+// notMet is how many requirements are not met.
+func notMet(rs []rollout.Requirement) string {
+	if n := len(unmet(rs)); n != 1 {
+		return fmt.Sprintf("%d requirements are not met", n)
+	}
+	return "1 requirement is not met"
 }
 
 // less is a change that needs nothing but production's question.
@@ -237,9 +296,7 @@ func (e *exposing) change(ctx context.Context, change rollout.Change) error {
 	var d rollout.Done
 	err := e.step(ctx, "set", func(ctx context.Context, s *ops.Step) error {
 		var err error
-		d, err = e.controller.Do(ctx, e.view, change, func(follow, of int) {
-			s.Progress(ops.Progress{Done: int64(follow), Total: int64(of), Unit: "instances"})
-		})
+		d, err = e.controller.Do(ctx, e.view, change, following(s))
 		e.data.Change, e.data.Instances = &d.Change, d.Followed.Instances
 		if d.Flag.Version != 0 || err == nil {
 			e.data.Actual = rollout.ExposureOf(d.Flag)
@@ -250,6 +307,10 @@ func (e *exposing) change(ctx context.Context, change rollout.Change) error {
 		e.data.TookMS = float64(d.Followed.Took) / float64(time.Millisecond)
 		s.Record(finding("rollout.set", ops.Pass(fmt.Sprintf("%s in %s", transition(d.Change), e.controller.Store))))
 		e.showFollowed(s, d)
+		e.annotate(ctx, s, d)
+		if d.Recorded == nil { // what cannot be reached is not asked again
+			e.openRecord(ctx, s)
+		}
 		return nil
 	})
 	if err != nil {
@@ -268,7 +329,7 @@ func (e *exposing) unset(d rollout.Done, err error) error {
 	f.Err = err
 	if len(f.State) == 0 {
 		if d.Flag.Version != 0 && rollout.ExposureOf(d.Flag).Same(d.Change.To) {
-			f.State = []string{fmt.Sprintf("the flag is at %s in the store; how many instances follow is not known", d.Change.To)}
+			f.State = append([]string{fmt.Sprintf("the flag is %s in the store, and stays so", stands(d.Change.To))}, sofar(d)...)
 		} else {
 			f.State = []string{"the flag was not written; exposure stays at " + e.view.Actual().String()}
 		}
@@ -279,13 +340,26 @@ func (e *exposing) unset(d rollout.Done, err error) error {
 	return &f
 }
 
+// sofar is who followed when the waiting was broken off.
+func sofar(d rollout.Done) []string {
+	n := len(d.Followed.Instances)
+	if n == 0 {
+		return []string{"how many instances follow is not known"}
+	}
+	lines := []string{fmt.Sprintf("%d of %d instances confirmed by then", n-len(d.Followed.Behind), n)}
+	for _, v := range d.Followed.Behind {
+		lines = append(lines, "not "+instanceName(v)+": "+seen(v))
+	}
+	return lines
+}
+
 // showFollowed records who follows and what went wrong beside the change.
 func (e *exposing) showFollowed(s *ops.Step, d rollout.Done) {
 	if d.Recorded != nil {
 		s.Record(finding("rollout.recorded", ops.Warn("the change could not be recorded: "+d.Recorded.Error(), e.invocation(`rollout adopt --reason "…"`)+" once the database answers")))
 	}
 	if d.Applied != nil {
-		s.Record(finding("rollout.applied", ops.Fail("services could not be made to read the flag again: "+d.Applied.Error(), "run it by hand: "+fmt.Sprint(e.Config.Rollout.Apply))))
+		s.Record(finding("rollout.applied", ops.Fail("services could not be made to read the flag again: "+d.Applied.Error(), "run it by hand: "+strings.Join(e.Config.Rollout.Apply, " "))))
 	}
 	n, behind := len(d.Followed.Instances), len(d.Followed.Behind)
 	switch {
@@ -296,14 +370,24 @@ func (e *exposing) showFollowed(s *ops.Step, d rollout.Done) {
 	case n == 0:
 		s.Record(finding("rollout.instances", ops.Fail("no instance was found where rollout.instances says they are", e.invocation("rollout status"))))
 	case behind > 0:
-		r := ops.Fail(fmt.Sprintf("%d of %d instances do not follow", behind, n), "see that they run and read the store; "+e.invocation("rollout status"))
+		r := ops.Fail(fmt.Sprintf("%d of %d instances do not follow", behind, n), "see that they run and read the store, or take those that are gone out of rollout.instances; "+e.invocation("rollout status"))
 		for _, v := range d.Followed.Behind {
 			r.Evidence = append(r.Evidence, ops.Fact{Name: instanceName(v), Value: seen(v)})
 		}
 		s.Record(finding("rollout.instances", r))
+	case d.Wrote == 0:
+		s.Record(finding("rollout.instances", ops.Pass(fmt.Sprintf("%d of %d instances confirm", n, n))))
 	default:
 		s.Record(finding("rollout.instances", ops.Pass(fmt.Sprintf("%d of %d instances confirm, %s after the command began to write", n, n, reports.Duration(d.Followed.Took)))))
 	}
+}
+
+// stands is "off", or "at 10%".
+func stands(x rollout.Exposure) string {
+	if !x.Enabled {
+		return x.String()
+	}
+	return "at " + x.String()
 }
 
 // transition is "10% → 50%", or who is named where that is what changes.
@@ -347,7 +431,7 @@ func (e *exposing) conclude(d rollout.Done) {
 	}
 	line += fmt.Sprintf(" · %.2f s", d.Followed.Took.Seconds())
 	e.run.Conclusion = append(e.run.Conclusion, line)
-	if d.Change.Phase != "" {
+	if d.Complete() {
 		e.run.Next = append(e.run.Next, e.invocation("rollout status"))
 	}
 }
@@ -356,7 +440,7 @@ func (e *exposing) conclude(d rollout.Done) {
 func (e *exposing) incomplete(d rollout.Done) error {
 	f := &ops.Failure{
 		Code: ops.ExitFailed, What: "the flag is set, but not every instance follows",
-		State: []string{fmt.Sprintf("the flag is at %s in %s; that stays", d.Change.To, e.controller.Store)},
+		State: []string{fmt.Sprintf("the flag is %s in %s; that stays", stands(d.Change.To), e.controller.Store)},
 		Next:  []string{e.invocation("rollout status")},
 	}
 	for _, v := range d.Followed.Behind {

@@ -28,6 +28,7 @@ func RolloutStatus(ctx context.Context, s *Session, o RolloutOptions) *ops.Run {
 		}
 		return e.step(ctx, "phase", func(ctx context.Context, step *ops.Step) error {
 			if e.controller.Record == nil {
+				e.run.Conclusion = append(e.run.Conclusion, fmt.Sprintf("%s is %s; its phase cannot be read.", e.controller.Flag, stands(e.view.Actual())))
 				return nil
 			}
 			if line := e.spark(ctx); line != "" {
@@ -53,15 +54,15 @@ func (e *exposing) where(rs []rollout.Requirement) string {
 	next, ok := e.phases.Next(e.view.State.Phase)
 	switch {
 	case !ok:
-		return fmt.Sprintf("%s is at %s: the last phase; it is still watched.", e.controller.Flag, e.view.Actual())
+		return fmt.Sprintf("%s is %s: the last phase; it is still watched.", e.controller.Flag, stands(e.view.Actual()))
 	case rollout.Met(rs):
-		return fmt.Sprintf("%s is at %s; everything is there for %s.", e.controller.Flag, e.view.Actual(), next.Name)
+		return fmt.Sprintf("%s is %s; everything is there for %s.", e.controller.Flag, stands(e.view.Actual()), next.Name)
 	}
 	var missing []string
 	for _, r := range unmet(rs) {
 		missing = append(missing, r.ID)
 	}
-	return fmt.Sprintf("%s is at %s; missing for %s: %s.", e.controller.Flag, e.view.Actual(), next.Name, strings.Join(missing, ", "))
+	return fmt.Sprintf("%s is %s; missing for %s: %s.", e.controller.Flag, stands(e.view.Actual()), next.Name, strings.Join(missing, ", "))
 }
 
 // spark draws the last hour's error shares, as the watch counted them.

@@ -76,7 +76,8 @@ type watching struct {
 	step  *ops.Step
 	queue *notify.Queue
 	show  *watchMetrics
-	// src is where metrics are asked; our own is scraped with every tick.
+	// src is where metrics are asked; our own is scraped with every tick. nil while another
+	// process scrapes into the same folder.
 	src metrics.Source
 	// watcher leads; nil while another one does, or the database is away.
 	watcher *rollout.Watcher
@@ -90,10 +91,14 @@ func (w *watching) watch(ctx context.Context) (err error) {
 	if w.Config.TargetErr != nil {
 		return w.Config.TargetErr
 	}
-	if w.src, err = w.metricsSource(); err != nil {
+	if err := w.openSource(); err != nil && !errors.As(err, new(*metrics.Busy)) {
 		return &ops.Failure{Code: ops.ExitUsage, What: err.Error(), State: []string{"nothing was changed"}, Err: err}
 	}
-	defer func() { err = errors.Join(err, w.src.Close()) }()
+	defer func() {
+		if w.src != nil {
+			err = errors.Join(err, w.src.Close())
+		}
+	}()
 	channels, err := w.channels()
 	if err != nil {
 		return err
@@ -126,7 +131,7 @@ func (w *watching) watch(ctx context.Context) (err error) {
 	if w.o.Once {
 		return w.once(ctx)
 	}
-	w.step.Note(fmt.Sprintf("watching %s on %s every %s, by %s", w.Release.Rollout.Flag, w.Config.Environment, w.o.Every, w.src))
+	w.step.Note(fmt.Sprintf("watching %s on %s every %s", w.Release.Rollout.Flag, w.Config.Environment, w.o.Every))
 	for {
 		pause := w.o.Every
 		if led, err := w.tick(ctx); !led {
@@ -141,6 +146,16 @@ func (w *watching) watch(ctx context.Context) (err error) {
 	}
 }
 
+// openSource opens the metrics, unless they are open.
+func (w *watching) openSource() (err error) {
+	if w.src == nil {
+		if w.src, err = w.metricsSource(); err == nil {
+			w.step.Note(fmt.Sprintf("metrics: %s", w.src))
+		}
+	}
+	return err
+}
+
 // once looks once, for cron.
 func (w *watching) once(ctx context.Context) error {
 	led, err := w.tick(ctx)
@@ -148,7 +163,7 @@ func (w *watching) once(ctx context.Context) error {
 		return err
 	}
 	if !led {
-		w.conclude("another watch leads; nothing was done")
+		w.conclude("Another watch is at work; nothing was done.")
 	}
 	return nil
 }
@@ -196,6 +211,16 @@ func (w *watching) channels() ([]notify.Channel, error) {
 // when it is over; the watch goes on.
 func (w *watching) tick(ctx context.Context) (led bool, err error) {
 	started := w.Now()
+	var busy *metrics.Busy
+	if err := w.openSource(); errors.As(err, &busy) {
+		w.say(fmt.Sprintf("%s scrapes into %s; standing by", busy.Holder, busy.Dir))
+		w.show.standby(w.Now())
+		return false, nil
+	} else if err != nil {
+		w.report(ctx, "metrics", err)
+		return false, err
+	}
+	w.report(ctx, "metrics", nil)
 	if scraper, ok := w.src.(*metrics.Scraper); ok {
 		_ = scraper.Scrape(ctx) // what could not be scraped shows as no data
 	}
@@ -220,7 +245,7 @@ func (w *watching) tick(ctx context.Context) (led bool, err error) {
 		return true, nil //nolint:nilerr // the watch is over
 	}
 	w.report(ctx, "database", nil)
-	w.tell(r)
+	w.tell(ctx, r)
 	w.show.saw(r, w.Now().Sub(started), w.Now())
 	return true, nil
 }
@@ -317,7 +342,7 @@ func (w *watching) post(m notify.Message) {
 }
 
 // tell notifies of what a tick did and found.
-func (w *watching) tell(r rollout.Report) {
+func (w *watching) tell(ctx context.Context, r rollout.Report) {
 	if r.View.Note != "" {
 		w.post(notify.Message{Key: "settled", Level: notify.Warning, Title: "a change that was begun was found", Text: r.View.Note, At: r.At})
 	}
@@ -348,6 +373,7 @@ func (w *watching) tell(r rollout.Report) {
 		for _, v := range d.Followed.Behind {
 			m.Facts = append(m.Facts, notify.Fact{Name: "does not follow", Value: instanceName(v) + ": " + seen(v)})
 		}
+		m.Facts = append(m.Facts, notify.Fact{Name: "report", Value: w.keepReport(ctx, r)})
 		if d.Recorded != nil {
 			m.Facts = append(m.Facts, notify.Fact{Name: "not recorded", Value: d.Recorded.Error()})
 		}

@@ -170,8 +170,12 @@ func flagMessage(c *cli.Context, err error) string {
 		return err.Error()
 	}
 	name = strings.TrimLeft(name, "-")
-	if _, err := strconv.Atoi(name); err == nil { // golang-migrate's force -1
-		return "-" + name + " is taken for a flag, and there is none of that name; no version at all is called none"
+	if _, err := strconv.ParseFloat(name, 64); err == nil {
+		message := "-" + name + " is taken for a flag, and there is none of that name"
+		if c.Command.Name == "force" { // golang-migrate's force -1
+			message += "; no version at all is called none"
+		}
+		return message
 	}
 	dashes := "--"
 	if len(name) == 1 {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/clipper/clipperops/internal/featureflag"
 	"github.com/clipper/clipperops/internal/ops"
+	"github.com/clipper/clipperops/release"
 	"github.com/clipper/clipperops/reports"
 	"github.com/clipper/clipperops/rollout"
 	"github.com/clipper/clipperops/runbook"
@@ -297,7 +299,7 @@ func rolloutPlanCommand() command {
 func planList(lines []runbook.PhaseLine) reports.List {
 	l := reports.List{
 		Items:   lines,
-		Columns: []string{"phase", "", "environment", "exposure", "soak", "gates", "sign-offs"},
+		Columns: []string{"phase", "state", "environment", "exposure", "soak", "gates", "sign-offs"},
 		Empty:   "the release has no phases",
 	}
 	marks := map[string]string{"done": "✓ done", "now": "▶ now", "next": "next", "later": "", "elsewhere": "elsewhere"}
@@ -308,13 +310,21 @@ func planList(lines []runbook.PhaseLine) reports.List {
 		}
 		soak := "ongoing"
 		if p.Soak.Most > 0 {
-			soak = fmt.Sprintf("%s–%s", reports.Duration(p.Soak.Least), reports.Duration(p.Soak.Most))
+			soak = soakText(p.Soak)
 		}
 		l.Rows = append(l.Rows, []string{
 			p.Name, marks[p.State], p.Environment, exposure, soak, strings.Join(p.Gates, " "), strings.Join(append(append([]string{}, p.Entry...), p.SignOffs...), " "),
 		})
 	}
 	return l
+}
+
+// soakText is "48–72 h", and with minutes where a phase is that short.
+func soakText(s release.Soak) string {
+	if s.Least%time.Hour == 0 && s.Most%time.Hour == 0 {
+		return fmt.Sprintf("%d–%d h", s.Least/time.Hour, s.Most/time.Hour)
+	}
+	return fmt.Sprintf("%s–%s", reports.Duration(s.Least), reports.Duration(s.Most))
 }
 
 func rolloutHistoryCommand() command {
@@ -357,6 +367,9 @@ func eventList(events []rollout.Event) reports.List {
 		exposure := ""
 		if e.From != nil && e.To != nil {
 			exposure = e.From.String() + " → " + e.To.String()
+			if e.Kind == rollout.KindUsers { // the exposure may be off, and the names are not seen in it
+				exposure = fmt.Sprintf("%d → %d users named", len(e.From.Users), len(e.To.Users))
+			}
 		}
 		who := e.By
 		if e.Host != "" {
