@@ -148,6 +148,9 @@ func (w *world) afterTheRollback(watch *watch) {
 	if err != nil || len(left) == 0 {
 		t.Fatalf("no reports: %v", err)
 	}
+	if taken, err := filepath.Glob(filepath.Join(w.config.ReportDir, "rollout-rollback-production-*.html")); err != nil || len(taken) != 1 {
+		t.Errorf("the rollback left the reports %q, %v", taken, err)
+	}
 	if text, err := os.ReadFile(left[0]); err != nil || !strings.Contains(string(text), "twitch_moderation") {
 		t.Errorf("%s: %v", left[0], err)
 	}

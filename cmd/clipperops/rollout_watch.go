@@ -35,7 +35,10 @@ climb again by itself: rollout resume is a person's.`,
 		action: func(i *invocation) error {
 			o := runbook.RolloutWatchOptions{
 				Every: i.Duration("every"), Once: i.Bool("once"), AutoAdvance: i.Bool("auto-advance"), Listen: i.String("listen"),
-				Log: i.process.err, Propagation: i.Duration("propagation-timeout"),
+				Log: i.process.out, Propagation: i.Duration("propagation-timeout"),
+			}
+			if i.json() {
+				o.Log = i.process.err // the document is alone on stdout
 			}
 			if o.Every < time.Second {
 				return usageError(i.path, "--every must be at least 1s, not %s", o.Every)
