@@ -23,8 +23,8 @@ func RolloutPause(ctx context.Context, s *Session, o RolloutOptions) *ops.Run {
 	})
 }
 
-// RolloutResume lets the rollout go on, also after a rollback that nobody asked for. What
-// is counted for the phase begins anew.
+// RolloutResume lets the rollout go on after a pause, or after a rollback that nobody asked
+// for: then what is counted begins anew.
 func RolloutResume(ctx context.Context, s *Session, o RolloutOptions) *ops.Run {
 	return s.onRollout(ctx, "rollout resume", o, false, func(ctx context.Context, e *exposing) error {
 		state := e.view.State
@@ -44,10 +44,11 @@ func RolloutResume(ctx context.Context, s *Session, o RolloutOptions) *ops.Run {
 				return err
 			}
 		}
-		next := state
-		next.Clean = e.Now().UTC()
-		if state.Halted != nil {
-			next.Since = next.Clean // the phase is gone through again
+		next, said := state, fmt.Sprintf("Going on from %s.", e.view.Actual())
+		if state.Halted != nil { // the phase is gone through again; a pause was watched like any other time
+			next.Clean = e.Now().UTC()
+			next.Since = next.Clean
+			said = fmt.Sprintf("Going on from %s; what is counted begins anew.", e.view.Actual())
 		}
 		next.Paused, next.Halted = nil, nil
 		command := "rollout status"
@@ -55,7 +56,7 @@ func RolloutResume(ctx context.Context, s *Session, o RolloutOptions) *ops.Run {
 			command = "rollout start"
 		}
 		return e.note(ctx, next, rollout.Event{Kind: rollout.KindResume, Reason: o.Reason},
-			fmt.Sprintf("Going on from %s; what is counted begins anew.", e.view.Actual()), command)
+			said, command)
 	})
 }
 
