@@ -63,7 +63,7 @@ func (f *file) judgeCriteria(r *Rollout) {
 func (f *file) criterion(path, id string, seen map[string]bool) {
 	f.matches(path, id, criterionForm, "lower-case letters, digits and -")
 	if seen[id] {
-		f.problem(path, "%q stands twice", id)
+		f.problem(path, "%q stands twice, or is a name that the watch uses itself", id)
 	}
 	seen[id] = true
 }
@@ -96,6 +96,9 @@ func (f *file) judgeGate(at string, g Gate) {
 		f.filled(at+".histogram", g.Histogram)
 		f.positive(at+".window", g.Window)
 		f.share(at+".effect", g.Effect)
+		if effect, err := ParseShare(g.Effect); err == nil && effect <= 0.5 {
+			f.problem(at+".effect", "%s is not above 50%%, which is no change", g.Effect)
+		}
 	case GateAudit:
 		f.filled(at+".total", g.Total)
 		f.filled(at+".rows", g.Rows)
@@ -120,8 +123,7 @@ func (f *file) judgePhases(r *Rollout) {
 		percentage, err := strconv.ParseFloat(p.Percentage, 64)
 		if err != nil || !percentageForm.MatchString(p.Percentage) {
 			f.problem(at+".percentage", "%q is not a percentage from 0 to 100 in steps of 0.01", p.Percentage)
-		}
-		if before, ok := last[p.Environment]; ok && percentage <= before {
+		} else if before, ok := last[p.Environment]; ok && percentage <= before {
 			f.problem(at+".percentage", "%s%% is not more than the phase before it in %s", p.Percentage, p.Environment)
 		}
 		last[p.Environment] = percentage
@@ -156,10 +158,26 @@ func (f *file) judgeNeeds(at string, r *Rollout, p Phase) {
 	}
 }
 
+// What the watch counts and tells of by itself has names that the file cannot give.
+var (
+	ownCounts = []string{"surveillance"}
+	ownAlerts = []string{"metrics", "drift", "instances", "auto-advance"}
+)
+
+// taken are names that nobody else can have.
+func taken(names []string) map[string]bool {
+	seen := map[string]bool{}
+	for _, name := range names {
+		seen[name] = true
+	}
+	return seen
+}
+
 func (f *file) judgeRules(r *Rollout) {
+	seen := taken(ownCounts)
 	for i, rule := range r.Rollback {
 		at := fmt.Sprintf("rollout.rollback[%d]", i)
-		f.matches(at+".id", rule.ID, criterionForm, "lower-case letters, digits and -")
+		f.criterion(at+".id", rule.ID, seen)
 		f.filled(at+".title", rule.Title)
 		f.filled(at+".total", rule.Total)
 		f.filled(at+".bad", rule.Bad)
@@ -194,9 +212,10 @@ func (f *file) judgeRules(r *Rollout) {
 }
 
 func (f *file) judgeAlerts(r *Rollout) {
+	seen := taken(ownAlerts)
 	for i, a := range r.Alerts {
 		at := fmt.Sprintf("rollout.alerts[%d]", i)
-		f.matches(at+".id", a.ID, criterionForm, "lower-case letters, digits and -")
+		f.criterion(at+".id", a.ID, seen)
 		f.filled(at+".title", a.Title)
 		if !slices.Contains(levels, a.Level) {
 			f.problem(at+".level", "%q is none of page, warning and info", a.Level)
