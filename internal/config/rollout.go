@@ -128,6 +128,9 @@ func (l *loader) resolveRollout() {
 	}
 	if apply := l.text(keyApply); apply != "none" {
 		r.Apply = strings.Fields(apply)
+		if strings.ContainsAny(apply, `'"`) {
+			l.problems.add("write the command into a script and name that", "rollout.apply holds a quote, and no shell reads it")
+		}
 	}
 	r.Instances = l.addresses(keyInstances, "http", "https", "dns+http", "dns+https", "compose+http", "compose+https")
 	r.Metrics = Metrics{
