@@ -338,10 +338,8 @@ func (w *Watcher) moveOn(ctx context.Context, r *Report) {
 		return
 	}
 	window, src := Window{From: s.Clean, To: r.At, Before: s.Began}, metrics.Remember(w.Source)
-	enough := phase
-	enough.Gates = nil // how many there were says nothing of how good they were
-	if !Met(Judge(ctx, src, w.Release, enough, window)) {
-		return
+	if phase.Samples > 0 && samples(ctx, src, w.Release, phase, window).Verdict != gate.Pass {
+		return // how many there were says nothing of how good they were
 	}
 	rs := Judge(ctx, src, w.Release, phase, window)
 	if !Met(rs) {
