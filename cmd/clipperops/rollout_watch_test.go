@@ -30,7 +30,7 @@ type exposed struct {
 	passed, failures atomic.Int64
 }
 
-func newExposed(t *testing.T, target config.Target) *exposed {
+func newExposed(t testing.TB, target config.Target) *exposed {
 	t.Helper()
 	if err := postgres.Setup(t.Context(), pgtest.Connect(t, target)); err != nil {
 		t.Fatal(err)

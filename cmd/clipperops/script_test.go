@@ -60,6 +60,7 @@ func TestScripts(t *testing.T) {
 			"free":      scriptFree,
 			"gomigrate": scriptGoMigrate,
 			"database":  scriptDatabase,
+			"service":   scriptService,
 		},
 	})
 }
@@ -182,6 +183,18 @@ func scriptDatabase(ts *testscript.TestScript, neg bool, args []string) {
 		"superuser": {pgtest.WithClipper()},
 	}[args[0]]
 	useDatabase(ts.Setenv, s, pgtest.New(s.tb, options...))
+}
+
+// scriptService starts an instance of a service that follows the flag in the script's
+// database, and names it in clipperops.yaml, with the other addresses: service [URL…].
+func scriptService(ts *testscript.TestScript, neg bool, args []string) {
+	s := stateOf(ts)
+	addresses := strings.Join(append([]string{newExposed(s.tb, s.target).URL}, args...), " ")
+	settings := "environments:\n"
+	for _, environment := range []string{"production", "staging"} {
+		settings += "  " + environment + ": {rollout: {instances: \"" + addresses + "\"}}\n"
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("clipperops.yaml"), []byte(settings), 0o600))
 }
 
 // scriptGoMigrate runs golang-migrate's own command line on the script's database.
