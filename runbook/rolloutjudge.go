@@ -69,8 +69,7 @@ func (e *exposing) holdFix(r rollout.Requirement) string {
 	switch {
 	case r.Command != "":
 		return e.invocation(r.Command)
-	case !r.Earliest.IsZero():
-		return "wait until " + r.Earliest.UTC().Format("2006-01-02 15:04 UTC")
+	case !r.Earliest.IsZero(): // the words have said it
 	case r.Kind == rollout.NeedsGate:
 		if i := e.phases.At(e.view.State.Phase); i >= 0 && e.phases[i].Soak.Most > 0 && e.Now().Sub(e.view.State.Since) > e.phases[i].Soak.Most {
 			return "the phase is longer than it should be, and it still cannot be told: look yourself, then " + e.invocation(`rollout advance --force --reason "…"`)

@@ -177,6 +177,9 @@ func settingKey(name string) string {
 		keyRehearseMode, keyRehearseOn, keyRehearseMayOff, keyRehearsePassword:
 		return name
 	}
+	if slices.Contains(rolloutKeys, name) {
+		return name
+	}
 	return "database.params." + name
 }
 
