@@ -3,7 +3,6 @@ package featureflag
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -27,12 +26,12 @@ const few = 12
 // MaxUsers bounds the users that a flag names: a list is for a beta of a few.
 const MaxUsers = 10_000
 
-var goodKey = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
-
 // ValidKey refuses a key that is not lower-case letters, digits and underscores: it
 // becomes the name of a variable and of a metric's label.
 func ValidKey(key string) error {
-	if !goodKey.MatchString(key) {
+	// Not a regular expression: making one takes a millisecond of every start.
+	good := func(c rune) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '_' }
+	if key == "" || len(key) > 63 || key[0] < 'a' || key[0] > 'z' || strings.ContainsFunc(key, func(c rune) bool { return !good(c) }) {
 		return fmt.Errorf("a flag's key is lower-case letters, digits and _, beginning with a letter, at most 63 characters")
 	}
 	return nil
