@@ -18,10 +18,8 @@ func (m *meter) inside(st sqlscan.Statement, now sample, s *Statement) {
 	read := m.written(now, s)
 	m.dropped(now, s)
 	m.changes(st, now.changed, read, s)
-	if now.last {
-		for _, h := range now.held {
-			m.grown(h)
-		}
+	for _, h := range now.held {
+		m.grown(h)
 	}
 	m.scanned(st, read, s)
 }

@@ -195,6 +195,13 @@ func TestSizesAndLogAreMeasured(t *testing.T) {
 	if g := there[0].Grown; g < table+index || g > 3*(table+index) {
 		t.Errorf("grown by %d", g)
 	}
+	made, indexed := there[0].Statements[0].Grown, there[0].Statements[1].Grown
+	if made < table || indexed < index || indexed > 3*index || made+indexed != there[0].Grown {
+		t.Errorf("the table grew by %d, its index by %d, the file by %d", made, indexed, there[0].Grown)
+	}
+	if g := there[1].Statements[1].Grown; g > -table {
+		t.Errorf("TRUNCATE took %d", g)
+	}
 	if w := there[0].WAL; w < table || w != there[0].Statements[0].WAL+there[0].Statements[1].WAL {
 		t.Errorf("%d bytes of log, %d and %d", w, there[0].Statements[0].WAL, there[0].Statements[1].WAL)
 	}

@@ -67,6 +67,9 @@ type Statement struct {
 	Took time.Duration `json:"took_ns"`
 	// WAL is how many bytes of write-ahead log the whole server wrote meanwhile.
 	WAL int64 `json:"wal_bytes"`
+	// Grown is how many bytes what it touched grew, indexes and TOAST included; negative
+	// where it takes something away.
+	Grown int64 `json:"grown_bytes"`
 	// Locks were taken, or made stronger, by this statement.
 	Locks []Lock `json:"locks,omitempty"`
 	// Rewritten are relations that were there before and whose storage is a new one.

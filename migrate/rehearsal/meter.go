@@ -139,7 +139,7 @@ func (m *meter) after(ctx context.Context, conn *pgx.Conn, f migrate.File, i int
 // look measures a statement inside its transaction, and those before it that were not.
 func (m *meter) look(ctx context.Context, conn *pgx.Conn, f migrate.File, s *Statement) error {
 	st := f.Statements[s.Index]
-	now, err := m.sampler.take(ctx, conn, s.Index == len(f.Statements)-1, m.work.forgets)
+	now, err := m.sampler.take(ctx, conn, m.work.forgets)
 	if err != nil {
 		return &brokenError{err}
 	}
@@ -151,7 +151,9 @@ func (m *meter) look(ctx context.Context, conn *pgx.Conn, f migrate.File, s *Sta
 			return &brokenError{err}
 		}
 	}
+	grown := m.work.file.Grown
 	m.inside(st, now, s)
+	s.Grown = m.work.file.Grown - grown
 	for _, r := range s.Made {
 		if r.Kind == "table" || r.Kind == "partitioned table" {
 			m.work.made = append(m.work.made, r.Name)

@@ -72,6 +72,8 @@ func (m *meter) sighted(g *guard, ended time.Time, s *Statement) {
 // compare notes what is otherwise in the catalogs.
 func (m *meter) compare(st sqlscan.Statement, all catalog, s *Statement) {
 	var changed []entry
+	grown := m.work.file.Grown
+	defer func() { s.Grown = m.work.file.Grown - grown }()
 	for oid, e := range all {
 		if old, there := m.now[oid]; !there || old.node != e.node || old.Relation != e.Relation {
 			changed = append(changed, e)

@@ -18,8 +18,6 @@ type sample struct {
 	shared []string
 	// wal is how much write-ahead log there is.
 	wal int64
-	// last says that sizes were asked for, which locks what they are of.
-	last bool
 }
 
 // held is a relation the transaction has locked.
@@ -28,7 +26,9 @@ type held struct {
 	mode LockMode
 	// gone says that it was dropped.
 	gone bool
-	// bytes is its size, -1 where that cannot have changed.
+	// bytes is its size, -1 where that cannot have changed. Asking for it opens what is
+	// measured, which the transaction has locked more strongly already, and its TOAST table,
+	// which counts as a part of it.
 	bytes  int64
 	counts counts
 }
@@ -45,11 +45,11 @@ func (c counts) since(before counts) counts {
 	}
 }
 
-// heldSQL is every relation that the transaction has locked, and that is at least what it
+// sampleSQL is every relation that the transaction has locked, and that is at least what it
 // changed: nothing is done to a relation without a lock that stays. Modes are numbered as
 // LockMode does. Rows of pg_class that this transaction wrote have an age of zero, or less
 // when a subtransaction did.
-const heldSQL = `
+const sampleSQL = `
 WITH locks AS MATERIALIZED (
     SELECT k.relation AS oid, k.database, k.mode
       FROM pg_catalog.pg_locks k
@@ -61,7 +61,7 @@ WITH locks AS MATERIALIZED (
 )
 SELECT 'held', h.oid::bigint, n.nspname::text, c.relname::text, c.relkind::text,
        h.mode, CASE WHEN c.oid IS NULL THEN 2 WHEN pg_catalog.age(c.xmin) <= 0 THEN 1 ELSE 0 END,
-       c.relfilenode::bigint, coalesce(i.indrelid, 0)::bigint, {size}::bigint,
+       c.relfilenode::bigint, coalesce(i.indrelid, 0)::bigint, CASE WHEN h.mode >= 3 THEN coalesce(pg_catalog.pg_table_size(h.oid), 0) ELSE -1 END::bigint,
        pg_catalog.pg_stat_get_xact_tuples_inserted(h.oid), pg_catalog.pg_stat_get_xact_tuples_updated(h.oid),
        pg_catalog.pg_stat_get_xact_tuples_deleted(h.oid), pg_catalog.pg_stat_get_xact_numscans(h.oid)
   FROM held h
@@ -78,19 +78,10 @@ SELECT 'shared', ` + databasesOID + `, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0,
  UNION ALL
 SELECT 'wal', 0, NULL, NULL, NULL, pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')::bigint, 0, 0, 0, 0, 0, 0, 0, 0`
 
-var (
-	sampleSQL = withSize(heldSQL, "-1")
-	// lastSampleSQL asks for sizes as well. That opens, and so locks, what it measures.
-	lastSampleSQL = withSize(heldSQL, "CASE WHEN h.mode >= 3 THEN coalesce(pg_catalog.pg_table_size(h.oid), 0) ELSE -1 END")
-)
-
-func withSize(sql, size string) string { return strings.ReplaceAll(sql, "{size}", size) }
-
 // The names under which the queries are prepared.
 const (
-	beginName      = "clipperops_begin"
-	sampleName     = "clipperops_sample"
-	lastSampleName = "clipperops_last_sample"
+	beginName  = "clipperops_begin"
+	sampleName = "clipperops_sample"
 )
 
 // sampler asks for samples on the connection that runs the file.
@@ -101,24 +92,20 @@ type sampler struct {
 
 // take asks once, behind begin. A file that throws prepared statements away has the query planned
 // each time.
-func (s *sampler) take(ctx context.Context, conn *pgx.Conn, last, forgets bool) (sample, error) {
-	name, sql := sampleName, sampleSQL
-	if last {
-		name, sql = lastSampleName, lastSampleSQL
-	}
+func (s *sampler) take(ctx context.Context, conn *pgx.Conn, forgets bool) (sample, error) {
 	if forgets {
-		r := conn.PgConn().ExecParams(ctx, sql, nil, nil, nil, nil).Read()
-		return sampleOf(r.Rows, last), r.Err
+		r := conn.PgConn().ExecParams(ctx, sampleSQL, nil, nil, nil, nil).Read()
+		return sampleOf(r.Rows), r.Err
 	}
-	r := conn.PgConn().ExecPrepared(ctx, name, nil, nil, nil).Read()
-	return sampleOf(r.Rows, last), r.Err
+	r := conn.PgConn().ExecPrepared(ctx, sampleName, nil, nil, nil).Read()
+	return sampleOf(r.Rows), r.Err
 }
 
 func (s *sampler) prepare(ctx context.Context, conn *pgx.Conn) error {
 	if s.prepared == conn {
 		return nil
 	}
-	for name, sql := range map[string]string{beginName: beginSQL, sampleName: sampleSQL, lastSampleName: lastSampleSQL} {
+	for name, sql := range map[string]string{beginName: beginSQL, sampleName: sampleSQL} {
 		if _, err := conn.PgConn().Prepare(ctx, name, sql, nil); err != nil {
 			return err
 		}
@@ -133,8 +120,8 @@ const (
 	rowGone    = 2
 )
 
-func sampleOf(rows [][][]byte, last bool) sample {
-	s := sample{last: last}
+func sampleOf(rows [][][]byte) sample {
+	var s sample
 	for _, row := range rows {
 		switch string(row[columnWhat]) {
 		case "held":
