@@ -119,7 +119,7 @@ func TestWhatAnInstanceMaySay(t *testing.T) {
 		"a bad percentage":  {answering(t, strings.Replace(says, `"10"`, `"1000"`, 1)), "something that is not", false},
 		"ten megabytes":     {answering(t, `{"instance":"`+strings.Repeat("x", 10<<20)+`"}`), "something that is not", false},
 		"500":               {serve(t, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "", 500) }), "it answered 500", false},
-		"to look elsewhere": {serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere, 302) }), "it answered 302", false},
+		"to look elsewhere": {serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere, http.StatusFound) }), "it answered 302", false},
 		"nothing":           {"http://127.0.0.1:1", "connection refused", false},
 	} {
 		views, err := Client{Places: Places{URLs: []string{c.url}}}.Ask(t.Context(), "feature")
