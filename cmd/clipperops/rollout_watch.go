@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/clipper/clipperops/internal/ops"
@@ -68,6 +69,9 @@ func (i *invocation) watchStatus() error {
 		case <-ctx.Done():
 			return nil
 		case <-time.After(statusEvery):
+		}
+		if _, err := fmt.Fprintln(i.process.out); err != nil {
+			return nil // whoever read it has gone
 		}
 	}
 }
