@@ -40,7 +40,7 @@ func PruneScratch(ctx context.Context, server config.Target, application string,
 			continue
 		}
 		s.Why, s.Fix = "", ""
-		gone, err := s.dropUnneeded(ctx, conn, server.WithDatabase(s.Name))
+		gone, err := s.dropUnneeded(ctx, conn)
 		switch {
 		case ctx.Err() != nil:
 			return dropped, kept, ctx.Err()
@@ -56,7 +56,7 @@ func PruneScratch(ctx context.Context, server config.Target, application string,
 
 // dropUnneeded drops it without force, so that whoever came into it since makes
 // the server refuse. It is false when another prune was faster.
-func (s *Scratch) dropUnneeded(ctx context.Context, conn *pgx.Conn, itself config.Target) (bool, error) {
+func (s *Scratch) dropUnneeded(ctx context.Context, conn *pgx.Conn) (bool, error) {
 	got, err := lockScratch(ctx, conn, s.Name)
 	if err != nil || !got {
 		return false, err
@@ -76,9 +76,6 @@ func (s *Scratch) dropUnneeded(ctx context.Context, conn *pgx.Conn, itself confi
 		return false, Cause(ctx, err)
 	}
 	if err := s.endOrphans(ctx, conn); err != nil {
-		return false, err
-	}
-	if err := rollbackPrepared(ctx, conn, itself); err != nil {
 		return false, err
 	}
 	_, err = conn.Exec(ctx, "DROP DATABASE "+pgx.Identifier{s.Name}.Sanitize())
