@@ -28,6 +28,7 @@ type exposed struct {
 	*httptest.Server
 	live             *featureflag.Live
 	passed, failures atomic.Int64
+	mute             atomic.Bool // it does not say how it sees the flag
 }
 
 func newExposed(t testing.TB, target config.Target) *exposed {
@@ -56,6 +57,10 @@ func (e *exposed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "# TYPE moderation_ban_operations_total counter\n"+
 			"moderation_ban_operations_total{operation=\"ban\",status=\"success\",error_type=\"none\"} %d\n"+
 			"moderation_ban_operations_total{operation=\"ban\",status=\"error\",error_type=\"TWITCH_API_ERROR\"} %d\n", e.passed.Load(), e.failures.Load())
+		return
+	}
+	if e.mute.Load() {
+		http.Error(w, "not now", http.StatusServiceUnavailable)
 		return
 	}
 	type flag struct {
@@ -149,4 +154,45 @@ func TestAWatchOutlivesItsDatabase(t *testing.T) {
 	w.awaitSays("rolled back: 100% → off")
 	w.signal(syscall.SIGINT)
 	w.wants(ops.ExitDone, "rolled back")
+}
+
+// TestADatabaseThatIsRestartedInTheMiddleOfASet: the change stands, every instance is
+// waited for, and what was done is on record; so it is when the command is killed there.
+func TestADatabaseThatIsRestartedInTheMiddleOfASet(t *testing.T) {
+	t.Parallel()
+	server := pgtest.StartServer(t, nil)
+	target := server.Target("postgres")
+	e := newExposed(t, target)
+	p := rollsOut(t, target, e)
+	recorded := func(kind string) func() bool {
+		return func() bool {
+			var n int
+			conn, err := pg.Connect(t.Context(), target, pg.ConnOptions{Application: "test"})
+			if err != nil {
+				return false // it is being restarted
+			}
+			defer conn.Close(t.Context()) //nolint:errcheck // it was only read from
+			err = conn.QueryRow(t.Context(), "SELECT count(*) FROM clipperops.rollout_events WHERE event->>'kind' = $1", kind).Scan(&n)
+			return err == nil && n == 1
+		}
+	}
+	e.mute.Store(true)
+	set := p.start(strings.Fields("rollout start --env staging --propagation-timeout 2m")...)
+	pgtest.Eventually(t, recorded("start"), "the change is made")
+	if err := server.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	e.mute.Store(false)
+	set.wants(ops.ExitDone, "1 of 1 instances confirm")
+	p.wants(ops.ExitDone, "rollout status --env staging", "100%, in the phase staging validation", "one .*: 100%")
+
+	e.mute.Store(true)
+	off := p.start(strings.Fields("rollout off --env staging --propagation-timeout 2m")...)
+	pgtest.Eventually(t, recorded("off"), "it is off")
+	if err := off.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	e.mute.Store(false)
+	p.wants(ops.ExitDone, "rollout off --env staging", "already", "nothing was changed")
+	p.wants(ops.ExitDone, "rollout history --env staging", "off")
 }
