@@ -60,4 +60,8 @@ func writeAtStart(f *os.File, text string) error {
 }
 
 // release gives the lock up.
-func (l *writerLock) release() error { return l.file.Close() }
+// release gives the lock up by name: a child that is just being started has the file open
+// too for a moment, and closing ours would leave the lock with it.
+func (l *writerLock) release() error {
+	return errors.Join(syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN), l.file.Close())
+}
