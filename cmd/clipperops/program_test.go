@@ -45,6 +45,7 @@ func newProgram(t *testing.T, target config.Target) *program {
 		"BACKUP_DIR=" + filepath.Join(dir, "backups"),
 		"REPORT_DIR=" + filepath.Join(dir, "reports"),
 		"GORACE=" + endsAtOnce,
+		"GOGC=400", // it lives for a second
 	}}
 }
 
