@@ -34,8 +34,8 @@ demo: postgres build ## the whole story on a throwaway Postgres, in about a minu
 	@$(BIN) demo
 
 test: postgres prometheus chromium ## every test, with the race detector, on one throwaway Postgres
-	@$(GO) run ./internal/pgtest/withpg -- $(GOTESTSUM) --format pkgname-and-test-fails -- $(RACE) -timeout 24m $(TESTFLAGS) ./...
 	@cd $(FLAGDTEST) && $(GO) test -mod=mod -timeout 24m ./...
+	@$(GO) run ./internal/pgtest/withpg -- $(GOTESTSUM) --format pkgname-and-test-fails -- $(RACE) -timeout 24m $(TESTFLAGS) ./...
 
 lint: ## gofumpt, go vet, staticcheck, the import graph
 	@unformatted=$$($(GOFUMPT) -l .); if [ -n "$$unformatted" ]; then echo "not gofumpt'ed:"; echo "$$unformatted"; exit 1; fi
