@@ -54,7 +54,7 @@ fuzz: ## run every fuzz target for FUZZTIME (default 20s) each
 	@$(GO) list ./... | while read -r pkg; do \
 		dir=$$($(GO) list -f '{{.Dir}}' $$pkg); \
 		for f in $$(cat $$dir/*_test.go 2>/dev/null | sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p'); do \
-			echo "$$pkg $$f"; $(GO) test $$pkg -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) || exit 1; \
+			echo "$$pkg $$f"; $(GO) test $$pkg -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 500x || exit 1; \
 		done; done
 
 docs: build ## write the generated pages: docs/checks.md, docs/exit-codes.md

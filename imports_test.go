@@ -33,7 +33,7 @@ var arrows = map[string][]string{
 	"rollout/instances":    {"internal/featureflag"},
 	"rollout/rolloutbench": {"rollout", "release", "internal/…"},
 
-	"release":    {"internal/ops", "internal/sqlscan"},
+	"release":    {"internal/ops", "internal/sqlscan", "internal/metrics/expression"},
 	"migrations": {},
 	"reports":    {"internal/ops"},
 
@@ -62,8 +62,9 @@ var arrows = map[string][]string{
 
 	"internal/notify": {},
 
-	"internal/metrics":   {},
-	"internal/metrics/…": {"internal/metrics", "internal/metrics/…"},
+	"internal/metrics":            {"internal/metrics/expression"},
+	"internal/metrics/expression": {},
+	"internal/metrics/…":          {"internal/metrics", "internal/metrics/…"},
 
 	"internal/featureflag":                 {},
 	"internal/featureflag/env":             {"internal/featureflag"},

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/clipper/clipperops/internal/metrics/expression"
 )
 
 // FuzzRead guards against files that make the loader panic, and against a
@@ -11,6 +13,7 @@ import (
 func FuzzRead(f *testing.F) {
 	f.Add(favourites(f))
 	f.Add(string(moderation))
+	f.Add(rolloutOf(f, "  series: [{name: s, is: c}]\n  surveillance: {title: S, total: s, bad: 'c{a=\"b\"}', healthy: 2%, alternatives: [4%], evidence: 9, action: off}\n"))
 	f.Add("name: x\nmigrations: [{version: 1, name: a}]")
 	f.Add("a: &a [*a]")
 	f.Add("? {a: b}\n: c")
@@ -25,6 +28,11 @@ func FuzzRead(f *testing.F) {
 		}
 		if !r.Owns(r.First()) || !r.Owns(r.Target) || r.Floor >= r.First() {
 			t.Fatalf("versions %v, floor %d, target %d", r.Versions(), r.Floor, r.Target)
+		}
+		for _, u := range r.Rollout.uses() {
+			if _, err := expression.ParseSelector(*u.says); err != nil && *u.says != "" && r.Rollout.Flag != "" {
+				t.Fatalf("%s is %q: %v", u.path, *u.says, err)
+			}
 		}
 		tests := map[string]bool{}
 		for _, w := range r.Writes.Tests {

@@ -10,7 +10,7 @@ import (
 type Rollout struct {
 	// Flag is the feature flag's key, "" for a release without one.
 	Flag string `yaml:"flag"`
-	// Alpha is the chance, all gates of one decision together, to be wrong: "5%".
+	// Alpha is the chance of one gate, all its budgets together, to be wrong: "5%".
 	Alpha string `yaml:"alpha"`
 	// Phases are in order; each environment goes through its own.
 	Phases []Phase `yaml:"phases"`
@@ -68,12 +68,6 @@ type Soak struct {
 type SignOff struct {
 	ID    string `yaml:"id"`
 	Title string `yaml:"title"`
-}
-
-// Series is a PromQL selector with a name.
-type Series struct {
-	Name string `yaml:"name"`
-	Is   string `yaml:"is"`
 }
 
 // The kinds of gates.
@@ -204,33 +198,4 @@ func (r *Rollout) SignOff(id string) (SignOff, bool) {
 		return SignOff{}, false
 	}
 	return r.SignOffs[i], true
-}
-
-// settle puts the selectors in the place of their names.
-func (r *Rollout) settle() {
-	is := map[string]string{}
-	for _, s := range r.Series {
-		is[s.Name] = s.Is
-	}
-	name := func(selectors ...*string) {
-		for _, s := range selectors {
-			if selector, named := is[*s]; named {
-				*s = selector
-			}
-		}
-	}
-	for i := range r.Gates {
-		g := &r.Gates[i]
-		name(&g.Total, &g.Bad, &g.Histogram, &g.Rows)
-		for j := range g.Budgets {
-			name(&g.Budgets[j].Bad)
-		}
-	}
-	for i := range r.Rollback {
-		name(&r.Rollback[i].Total, &r.Rollback[i].Bad)
-	}
-	name(&r.Surveillance.Total, &r.Surveillance.Bad)
-	for i := range r.Alerts {
-		name(&r.Alerts[i].Total, &r.Alerts[i].Bad, &r.Alerts[i].Histogram)
-	}
 }

@@ -81,7 +81,8 @@ func (p Phases) StepDown(v View) Change {
 	return Change{Kind: KindSet, From: actual, To: to, Phase: before.Name}
 }
 
-// Users is the change of who is named.
+// Users is the change of who is named, and of nothing else: what somebody set behind the
+// rollout's back does not become its own by it.
 func (p Phases) Users(v View, add, remove []string) Change {
 	actual := v.Actual()
 	to := actual
@@ -92,7 +93,7 @@ func (p Phases) Users(v View, add, remove []string) Change {
 		}
 	}
 	to.Users = sorted(to.Users)
-	return Change{Kind: KindUsers, From: actual, To: to, Phase: v.State.Phase}
+	return Change{Kind: KindUsers, From: actual, To: to, Phase: v.State.Phase, Drifted: v.Drifted()}
 }
 
 // Adopt is what somebody set behind our back, as the rollout's own.

@@ -50,11 +50,16 @@ func Measure(ctx context.Context, src metrics.Source, g release.Gate, alpha floa
 // whyHold says why nothing is known.
 func whyHold(err error) string {
 	var wrong *metrics.BadQuery
+	var before *noBaseline
 	switch {
+	case errors.As(err, &before):
+		return before.Error() + ": compare by hand"
 	case errors.Is(err, metrics.ErrNoData):
-		return "no data: no series, or none that was there at the beginning of the window"
+		return "no data: see that instances are scraped, and the metric's name"
 	case errors.As(err, &wrong):
 		return "the release file asks for something wrong: " + err.Error()
+	case errors.Is(err, errApart):
+		return err.Error()
 	}
 	return "cannot be asked: " + err.Error()
 }
@@ -156,12 +161,22 @@ func (m measurement) latency(ctx context.Context) ([]gate.Judgement, error) {
 	return []gate.Judgement{s.Judge(buckets)}, nil
 }
 
+// noBaseline says that there is nothing to compare with. No waiting mends that.
+type noBaseline struct{ window time.Duration }
+
+func (e *noBaseline) Error() string {
+	return "no data of the " + length(e.window) + " before the rollout began"
+}
+
 func (m measurement) baseline(ctx context.Context) ([]gate.Judgement, error) {
 	effect, err := release.ParseShare(m.gate.Effect)
 	if err != nil {
 		return nil, err
 	}
 	before, err := histogram(ctx, m.src, m.gate.Histogram, m.window.Before.Add(-m.gate.Window), m.window.Before)
+	if errors.Is(err, metrics.ErrNoData) {
+		return nil, &noBaseline{m.gate.Window}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("the %s before the rollout began: %w", length(m.gate.Window), err)
 	}

@@ -25,8 +25,14 @@ type Sample struct {
 	// Evidence is the surveillance after this tick, so that another watch goes on with it.
 	Evidence *gate.CUSUM `json:"evidence,omitempty"`
 	Exposure Exposure    `json:"exposure"`
+	// Ahead is the State's Clean where it lay in the future.
+	Ahead time.Time `json:"ahead,omitzero"`
 	// Problem says why nothing could be counted.
 	Problem string `json:"problem,omitempty"`
+	// Firing are the alerts that are on after this tick, Late the instances that did not
+	// follow at it.
+	Firing []string `json:"firing,omitempty"`
+	Late   []string `json:"late,omitempty"`
 }
 
 // AddSample keeps a sample, and lets the oldest go, and those of the future: they are of
@@ -49,7 +55,20 @@ func (r *Record) AddSample(ctx context.Context, flag string, s Sample) error {
 
 // Samples are those after a moment, oldest first.
 func (r *Record) Samples(ctx context.Context, flag string, after time.Time) ([]Sample, error) {
-	rows, err := r.conn.Query(ctx, `SELECT sample FROM clipperops.rollout_samples WHERE flag = $1 AND at > $2 ORDER BY at`, flag, after)
+	return r.readSamples(ctx, `SELECT sample FROM clipperops.rollout_samples WHERE flag = $1 AND at > $2 ORDER BY at`, flag, after)
+}
+
+// LastSample is the newest there is, however old; an empty one where there is none.
+func (r *Record) LastSample(ctx context.Context, flag string) (Sample, error) {
+	samples, err := r.readSamples(ctx, `SELECT sample FROM clipperops.rollout_samples WHERE flag = $1 ORDER BY at DESC LIMIT 1`, flag)
+	if err != nil || len(samples) == 0 {
+		return Sample{}, err
+	}
+	return samples[0], nil
+}
+
+func (r *Record) readSamples(ctx context.Context, sql string, args ...any) ([]Sample, error) {
+	rows, err := r.conn.Query(ctx, sql, args...)
 	if err == nil {
 		var samples []Sample
 		samples, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (s Sample, err error) {

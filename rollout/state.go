@@ -28,6 +28,8 @@ type State struct {
 	// nobody asked for.
 	Paused *Note `json:"paused,omitempty"`
 	Halted *Note `json:"halted,omitempty"`
+	// Untold is the rollback that halted it, until people were told of it.
+	Untold *Change `json:"untold,omitempty"`
 	// Asked is when the gates were last asked whether to move on without a person.
 	Asked *Asked `json:"asked,omitempty"`
 	// SignOffs are all that were given and not voided.
@@ -92,16 +94,23 @@ type Change struct {
 	Forced bool      `json:"forced,omitempty"`
 	Rule   string    `json:"rule,omitempty"`
 	At     time.Time `json:"at"`
+	// Drifted says that somebody had changed the flag behind the rollout's back: only the
+	// names are the change's own then.
+	Drifted bool `json:"drifted,omitempty"`
 }
 
 // Less reports whether the change exposes nobody who was not exposed before. Such a
 // change waits for nothing.
 func (c Change) Less() bool { return !c.To.MoreThan(c.From) }
 
+// overAll reports whether the change is made against everybody who changes the flag at
+// the same time. Adopting is not: it takes what was seen, and nothing else.
+func (c Change) overAll() bool { return c.Kind != KindAdopt && c.Less() }
+
 // settled is the state when the change is done.
 func (s State) settled(c Change) State {
 	s.Pending, s.Known = nil, true
-	s.Exposure = c.To
+	s.Exposure = c.leaves(s.Exposure)
 	moved := s.Phase != c.Phase || c.From.Percentage != c.To.Percentage || c.From.Enabled != c.To.Enabled
 	if c.Kind != KindUsers { // who is named changes no phase, also one that somebody else moved to meanwhile
 		s.Phase = c.Phase
@@ -113,9 +122,28 @@ func (s State) settled(c Change) State {
 		s.Began = c.At
 	}
 	if c.Kind == KindRollback {
-		s.Halted = &Note{By: c.By, At: c.At, Reason: c.Reason}
+		s.Halted, s.Untold = &Note{By: c.By, At: c.At, Reason: c.Reason}, &c
 	}
 	return s
+}
+
+// leaves is what the rollout has for its own after the change: what was asked of the store.
+// Of one that names users over a drift it is the names alone, so that the rest of the drift
+// is still seen.
+func (c Change) leaves(own Exposure) Exposure {
+	if c.Kind != KindUsers || !c.Drifted {
+		return c.To
+	}
+	users := slices.DeleteFunc(slices.Clone(own.Users), func(u string) bool {
+		return slices.Contains(c.From.Users, u) && !slices.Contains(c.To.Users, u)
+	})
+	for _, u := range c.To.Users {
+		if !slices.Contains(c.From.Users, u) {
+			users = append(users, u)
+		}
+	}
+	own.Users = sorted(users)
+	return own
 }
 
 // signed finds the sign-off of a criterion that counts now: given in this phase, since

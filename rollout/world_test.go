@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -169,6 +170,12 @@ func (w *world) instance() instances.Client {
 	}))
 	w.t.Cleanup(server.Close)
 	return instances.Client{Places: instances.Places{URLs: []string{server.URL}}}
+}
+
+func writeFlag(out http.ResponseWriter, f featureflag.Flag) {
+	_ = json.NewEncoder(out).Encode(map[string]any{"instance": "api", "flags": []map[string]any{{
+		"key": f.Key, "enabled": f.Enabled, "percentage": f.Percentage, "enabled_users": len(f.Users()), "version": f.Version,
+	}}})
 }
 
 func kinds(events []Event) []Kind {

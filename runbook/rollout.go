@@ -2,21 +2,13 @@ package runbook
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/clipper/clipperops/internal/config"
-	"github.com/clipper/clipperops/internal/featureflag"
-	"github.com/clipper/clipperops/internal/featureflag/envfile"
-	"github.com/clipper/clipperops/internal/featureflag/flagd"
-	"github.com/clipper/clipperops/internal/featureflag/postgres"
 	"github.com/clipper/clipperops/internal/ops"
-	"github.com/clipper/clipperops/internal/pg"
 	"github.com/clipper/clipperops/rollout"
 	"github.com/clipper/clipperops/rollout/gate"
 	"github.com/clipper/clipperops/rollout/instances"
@@ -27,8 +19,6 @@ const (
 	DefaultPropagation = 60 * time.Second
 	// applyTimeout bounds the command that makes services read the flag again.
 	applyTimeout = 2 * time.Minute
-	// rolloutConnect bounds connecting to the record: less exposure must not wait for it.
-	rolloutConnect = 5 * time.Second
 )
 
 // RolloutOptions are what the rollout's commands have in common.
@@ -60,10 +50,18 @@ type RolloutData struct {
 	TookMS       float64               `json:"took_ms,omitempty"` // from the write to the last instance
 }
 
+// manner is what a rollout command can do without, and whether it changes anything.
+type manner struct {
+	lax   bool // goes on without the record: less must be possible
+	reads bool // makes and records nothing, and needs no right to
+	off   bool // is the kill switch: when it fails, what else there is is said
+}
+
 // exposing is a rollout command under way.
 type exposing struct {
 	*flow
 	o          RolloutOptions
+	manner     manner
 	controller *rollout.Controller
 	phases     rollout.Phases
 	view       rollout.View
@@ -72,57 +70,53 @@ type exposing struct {
 
 // onRollout runs body with the controller ready. Without a database the flag can still
 // be turned down, where it is kept elsewhere: lax commands go on then.
-func (s *Session) onRollout(ctx context.Context, command string, o RolloutOptions, lax bool, body func(context.Context, *exposing) error) *ops.Run {
+func (s *Session) onRollout(ctx context.Context, command string, o RolloutOptions, m manner, body func(context.Context, *exposing) error) *ops.Run {
 	return s.conduct(ctx, command, func(ctx context.Context, f *flow) error {
-		if s.Release.Rollout.Flag == "" {
-			return &ops.Failure{
-				Code: ops.ExitUsage, What: "the release " + s.Release.Name + " has no rollout",
-				State: []string{"nothing was changed"}, Next: []string{"add rollout: to the release file"},
-			}
+		if err := s.hasRollout(); err != nil {
+			return err
 		}
 		if o.Propagation == 0 {
 			o.Propagation = DefaultPropagation
 		}
-		e := &exposing{flow: f, o: o, phases: s.Release.Rollout.In(string(s.Config.Environment))}
+		e := &exposing{flow: f, o: o, manner: m, phases: s.Release.Rollout.In(string(s.Config.Environment))}
 		f.run.Data = (*RolloutData)(nil)
-		err := f.step(ctx, "look", func(ctx context.Context, step *ops.Step) error { return e.open(ctx, step, lax) })
+		err := f.step(ctx, "look", func(ctx context.Context, step *ops.Step) error {
+			if err := e.open(ctx, step); err != nil {
+				return e.unlooked(ctx, err)
+			}
+			return nil
+		})
 		if err != nil {
-			return e.unlooked(ctx, err)
+			return err
 		}
 		return body(ctx, e)
 	})
 }
 
-// unlooked is the failure of a command that could not see the flag.
-func (e *exposing) unlooked(ctx context.Context, err error) error {
-	f := *ops.AsFailure(nothingChanged(err))
-	if len(f.Next) == 0 && ctx.Err() == nil {
-		f.Next = []string{"see that it answers, then the same command again"}
-	}
-	return &f
-}
-
 // open reads where the rollout stands.
-func (e *exposing) open(ctx context.Context, s *ops.Step, lax bool) error {
+func (e *exposing) open(ctx context.Context, s *ops.Step) error {
 	store, err := e.store()
 	if err != nil {
 		return err
 	}
+	if e.manner.reads {
+		store = unmade{store}
+	}
 	e.controller = &rollout.Controller{
 		Flag: e.Release.Rollout.Flag, Store: store, Apply: e.applier(), Timeout: e.o.Propagation, Now: e.Now,
 		Instances: instances.Client{Places: e.places(e.Config.Rollout.Instances)},
-		By:        e.Operator, Host: e.Host, Run: e.run.ID, Lax: lax,
+		By:        e.Operator, Host: e.Host, Run: e.run.ID, Lax: e.manner.lax, Reads: e.manner.reads,
 	}
 	err = e.openRollout(ctx)
 	switch {
 	case err == nil:
-	case !lax || ctx.Err() != nil:
+	case !e.manner.lax || ctx.Err() != nil:
 		return err
 	default:
 		e.controller.RecordErr = err
 	}
 	if e.view, err = e.controller.Look(ctx); err != nil {
-		return rolloutFailure(err)
+		return e.rolloutFailure(err)
 	}
 	if e.controller.Record == nil {
 		s.Record(finding("rollout.record", ops.Warn("where the rollout stands cannot be read: "+ops.AsFailure(e.controller.RecordErr).What, "see that the database answers; less is possible all the same, and is not recorded")))
@@ -132,33 +126,33 @@ func (e *exposing) open(ctx context.Context, s *ops.Step, lax bool) error {
 	}
 	if e.view.Drifted() {
 		s.Record(finding("rollout.drift", ops.Warn(
-			fmt.Sprintf("somebody has changed the flag behind the rollout's back: it is %s, and was left %s", stands(e.view.Actual()), stands(e.view.State.Exposure)),
-			e.invocation(`rollout adopt --reason "…"`)+"\nor back: "+e.invocation(e.back()))))
+			"somebody has changed the flag behind the rollout's back: "+e.drift(), strings.Join(e.driftedNext(), "\n"))))
 	}
 	e.describe()
 	s.Record(finding("rollout.state", ops.Pass(e.standing())))
 	return nil
 }
 
-// openRollout connects to the record, and readies it where that is allowed.
+// openRollout connects to the record, and readies it for what is to be written.
 func (e *exposing) openRollout(ctx context.Context) error {
 	if e.Config.TargetErr != nil {
 		return e.Config.TargetErr
 	}
 	limited, cancel := context.WithTimeout(ctx, rolloutConnect)
 	defer cancel()
-	conn, err := pg.Connect(limited, e.Config.Target, pg.ConnOptions{
-		Application: e.application(e.run.Command), StatementTimeout: 10 * time.Second, LockTimeout: 2 * time.Second,
-	})
+	conn, err := e.connectRecord(limited, e.run.Command, e.manner.reads)
 	if err != nil {
 		return err
 	}
 	e.conn = conn
-	e.controller.Record, err = rollout.OpenRecord(limited, conn)
-	if err == nil && e.Config.Rollout.Store == "postgres" {
-		err = postgres.Setup(limited, conn)
+	if e.manner.reads {
+		e.controller.Record = rollout.PeekRecord(conn)
+		return nil
 	}
-	return err
+	if e.controller.Record, err = e.readyRecord(limited, conn); err != nil {
+		return e.unready(limited, conn, err)
+	}
+	return nil
 }
 
 // describe keeps what there is for the JSON document.
@@ -183,6 +177,8 @@ func (e *exposing) standing() string {
 		text += fmt.Sprintf(", in the phase %s since %s", s.Phase, s.Since.UTC().Format("2006-01-02 15:04 UTC"))
 	case s.Began.IsZero():
 		text += "; the rollout was not started"
+	case e.view.Actual().Enabled:
+		text += ", in no phase"
 	}
 	if s := e.view.State; s.Halted != nil {
 		text += "; halted by a rollback"
@@ -190,98 +186,6 @@ func (e *exposing) standing() string {
 		text += "; paused by " + s.Paused.By
 	}
 	return text
-}
-
-// store is where the flag is kept.
-func (s *Session) store() (featureflag.Writer, error) {
-	r, flag := s.Config.Rollout, s.Release.Rollout.Flag
-	switch r.Store {
-	case "envfile":
-		return envfile.Open(r.File, flag), nil
-	case "flagd":
-		return flagd.Open(r.File, flag), nil
-	case "postgres":
-		if s.Config.TargetErr != nil {
-			return nil, s.Config.TargetErr
-		}
-		c, err := pg.ConnConfig(s.Config.Target, pg.ConnOptions{Application: s.application("flag"), StatementTimeout: 5 * time.Second, LockTimeout: 2 * time.Second})
-		if err != nil {
-			return nil, err
-		}
-		return postgres.Open(c), nil
-	}
-	return nil, &ops.Failure{Code: ops.ExitUsage, What: fmt.Sprintf("rollout.store is %q", r.Store), State: []string{"nothing was changed"}, Next: []string{"set it to postgres, envfile or flagd"}}
-}
-
-// places are where instances are looked for.
-func (s *Session) places(urls []string) instances.Places {
-	return instances.Places{URLs: urls, Environ: s.Environ}
-}
-
-// applier makes services read the store again; nil where they follow it.
-func (s *Session) applier() func(context.Context) error {
-	command := s.Config.Rollout.Apply
-	if len(command) == 0 {
-		return nil
-	}
-	return func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, applyTimeout)
-		defer cancel()
-		cmd := exec.CommandContext(ctx, command[0], command[1:]...)
-		cmd.Env = s.Environ
-		if file := s.Config.Rollout.File; file != "" {
-			cmd.Dir = filepath.Dir(file)
-		}
-		cmd.WaitDelay = 5 * time.Second
-		out, err := cmd.CombinedOutput()
-		if err == nil {
-			return nil
-		}
-		text := strings.TrimSpace(string(out))
-		if len(text) > 500 {
-			text = "…" + text[len(text)-500:]
-		}
-		if text == "" {
-			return fmt.Errorf("%s: %w", strings.Join(command, " "), err)
-		}
-		return fmt.Errorf("%s: %w: %s", strings.Join(command, " "), err, text)
-	}
-}
-
-// rolloutFailure says what an error of the controller means for the operator.
-func rolloutFailure(err error) error {
-	var conflict *featureflag.Conflict
-	var changed *rollout.ChangedError
-	var busy *rollout.BusyError
-	switch {
-	case errors.As(err, &conflict):
-		return &ops.Failure{
-			Code: ops.ExitBusy, What: conflict.Error(), State: []string{"nothing was changed by this command"},
-			Next: []string{"clipperops rollout status", "the same command again, if it is still wanted"}, Err: err,
-		}
-	case errors.As(err, &changed):
-		return &ops.Failure{
-			Code: ops.ExitBusy, What: changed.By + " has changed the rollout meanwhile", State: []string{"nothing was changed by this command"},
-			Next: []string{"clipperops rollout history", "the same command again, if it is still wanted"}, Err: err,
-		}
-	case errors.As(err, &busy):
-		return &ops.Failure{
-			Code: ops.ExitBusy, What: busy.Error(), State: []string{"nothing was changed by this command"},
-			Next: []string{"the same command again in a moment"}, Err: err,
-		}
-	}
-	return err
-}
-
-// given reports whether a reason was stated where one is needed.
-func (o RolloutOptions) reasoned(what string) error {
-	if strings.TrimSpace(o.Reason) != "" {
-		return nil
-	}
-	return &ops.Failure{
-		Code: ops.ExitUsage, What: what + ` needs --reason "…", which is recorded`,
-		State: []string{"nothing was changed"}, Next: []string{`the same command with --reason "…"`},
-	}
 }
 
 // production reports whether the rollout is that of production.

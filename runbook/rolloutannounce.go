@@ -27,7 +27,11 @@ func (e *exposing) annotate(ctx context.Context, s *ops.Step, d rollout.Done) {
 	if n.Grafana == "" {
 		return
 	}
-	grafana, err := notify.Grafana(n.Grafana, n.GrafanaToken.Reveal(), &http.Client{Timeout: annotateTimeout})
+	token, err := n.GrafanaToken.Read()
+	var grafana notify.Channel
+	if err == nil {
+		grafana, err = notify.Grafana(n.Grafana, token.Reveal(), &http.Client{Timeout: annotateTimeout})
+	}
 	if err == nil {
 		limited, cancel := context.WithTimeout(ctx, annotateTimeout)
 		defer cancel()
@@ -41,45 +45,45 @@ func (e *exposing) annotate(ctx context.Context, s *ops.Step, d rollout.Done) {
 	}
 }
 
+// unwritten begins what is said of a report that is not there.
+const unwritten = "could not be written: "
+
 // keepReport writes what a rollback by the watch was decided on and did, at once: the
-// watch itself may go on for weeks. It returns the report's path, or why there is none.
+// watch itself may go on for weeks. It is written again when it is known how it arrived. It
+// returns the report's path, or why there is none.
 func (w *watching) keepReport(ctx context.Context, r rollout.Report) string {
-	run := ops.Begin(w.header("rollout rollback"), ops.Discard, func() time.Time { return r.At })
+	header := w.header("rollout rollback")
+	header.ID = w.paged.report
+	run := ops.Begin(header, ops.Discard, func() time.Time { return r.At })
 	change := r.Done.Change
-	judged := run.Do(context.WithoutCancel(ctx), "rules", func(_ context.Context, s *ops.Step) error {
-		for _, id := range slices.Sorted(maps.Keys(r.Rules)) {
-			j := r.Rules[id]
-			result := ops.Pass(id + ": " + j.Words)
-			if j.Verdict == gate.Fail {
-				result = ops.Warn(id+": "+j.Words, "")
+	if len(r.Rules) > 0 { // what a watch judged that has gone is not known
+		_ = run.Do(context.WithoutCancel(ctx), "rules", func(_ context.Context, s *ops.Step) error {
+			for _, id := range slices.Sorted(maps.Keys(r.Rules)) {
+				j := r.Rules[id]
+				result := ops.Pass(id + ": " + j.Words)
+				if j.Verdict == gate.Fail {
+					result = ops.Warn(id+": "+j.Words, "")
+				}
+				s.Record(finding("rollout."+id, result))
 			}
-			s.Record(finding("rollout."+id, result))
-		}
-		return nil
-	})
-	set := run.Do(context.WithoutCancel(ctx), "set", func(_ context.Context, s *ops.Step) error {
-		n, behind := len(r.Done.Followed.Instances), len(r.Done.Followed.Behind)
+			return nil
+		})
+	}
+	_ = run.Do(context.WithoutCancel(ctx), "set", func(_ context.Context, s *ops.Step) error {
 		s.Record(finding("rollout.set", ops.Pass(fmt.Sprintf("%s by %s: %s", transition(change), change.Rule, change.Reason))))
-		result := ops.Pass(fmt.Sprintf("%d of %d instances confirm, after %.2f s", n-behind, n, r.Done.Followed.Took.Seconds()))
-		if behind > 0 {
-			result.Status, result.Fix = ops.StatusWarn, w.invocation("rollout status")
-			for _, v := range r.Done.Followed.Behind {
-				result.Evidence = append(result.Evidence, ops.Fact{Name: instanceName(v), Value: seen(v)})
-			}
+		if r.Found {
+			s.Record(finding("rollout.found", ops.Warn(fmt.Sprintf("made %s by the watch on %s, which did not come to report it", change.At.UTC().Format("2006-01-02 15:04:05 UTC"), change.Host), w.invocation("rollout history"))))
 		}
-		s.Record(finding("rollout.instances", result))
+		s.Record(finding("rollout.instances", w.arrival(*r.Done)))
 		return nil
 	})
 	run.Data = &RolloutData{
-		Flag: w.Release.Rollout.Flag, Store: w.watcher.Controller.Store.String(), Phase: change.Phase, Asked: change.To, Actual: change.To,
+		Flag: w.Release.Rollout.Flag, Store: w.watcher.Controller.Store.String(), Phase: change.Phase, Asked: change.To, Actual: r.View.Actual(),
 		Halted: r.View.State.Halted, Change: &change, Instances: r.Done.Followed.Instances, TookMS: float64(r.Done.Followed.Took) / float64(time.Millisecond),
 	}
 	run.Conclusion = []string{fmt.Sprintf("Rolled back by itself: %s.", transition(change))}
 	run.Next = []string{w.invocation("rollout status"), w.invocation(`rollout resume --reason "…"`)}
 	run.Finish(nil)
-	if judged != nil || set != nil {
-		return ""
-	}
 	path := filepath.Join(w.Config.ReportDir, "rollout-rollback-"+string(w.Config.Environment)+"-"+run.ID+".html")
 	for _, p := range []string{path, strings.TrimSuffix(path, ".html") + ".json"} {
 		format, err := reports.FormatOf(p)
@@ -87,7 +91,7 @@ func (w *watching) keepReport(ctx context.Context, r rollout.Report) string {
 			err = reports.WriteFile(p, format, run)
 		}
 		if err != nil {
-			return "could not be written: " + err.Error()
+			return unwritten + err.Error()
 		}
 	}
 	return path

@@ -2,7 +2,6 @@ package runbook
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/clipper/clipperops/internal/ops"
@@ -10,8 +9,20 @@ import (
 	"github.com/clipper/clipperops/rollout/gate"
 )
 
-// requirements are what moving on needs, judged now. Without metrics the gates hold.
+// noSource is the requirement that stands for all gates when metrics cannot be asked at all.
+const noSource = "metrics"
+
+// requirements are what moving on needs, judged now, each with a result.
 func (e *exposing) requirements(ctx context.Context, s *ops.Step) ([]rollout.Requirement, error) {
+	rs, err := e.judged(ctx)
+	for _, one := range rs {
+		s.Record(e.requirementResult(one))
+	}
+	return rs, err
+}
+
+// judged are what moving on needs, judged now. Without metrics the gates hold.
+func (e *exposing) judged(ctx context.Context) ([]rollout.Requirement, error) {
 	r := &e.Release.Rollout
 	now := e.Now().UTC()
 	rs := rollout.Standing(e.view.State, e.phases, r.SignOffs, e.view.Actual(), now)
@@ -23,9 +34,6 @@ func (e *exposing) requirements(ctx context.Context, s *ops.Step) ([]rollout.Req
 		}
 		rs = append(rs, gates...)
 	}
-	for _, one := range rs {
-		s.Record(e.requirementResult(one))
-	}
 	e.data.Requirements, e.data.Verdict = rs, rollout.Verdict(rs)
 	return rs, ctx.Err()
 }
@@ -34,7 +42,7 @@ func (e *exposing) gates(ctx context.Context, i int) ([]rollout.Requirement, err
 	src, err := e.asked(ctx)
 	if err != nil {
 		return []rollout.Requirement{{
-			Kind: rollout.NeedsGate, ID: "metrics", Title: "metrics can be asked", Verdict: gate.Hold, Words: err.Error(),
+			Kind: rollout.NeedsGate, ID: noSource, Title: "metrics can be asked", Verdict: gate.Hold, Words: err.Error(),
 		}}, nil
 	}
 	defer src.Close() //nolint:errcheck // only read
@@ -70,6 +78,8 @@ func (e *exposing) holdFix(r rollout.Requirement) string {
 	case r.Command != "":
 		return e.invocation(r.Command)
 	case !r.Earliest.IsZero(): // the words have said it
+	case r.Kind == rollout.NeedsGate && r.ID == noSource:
+		return "clipperops.yaml, metrics; what is in force: " + e.invocation("config show")
 	case r.Kind == rollout.NeedsGate:
 		if i := e.phases.At(e.view.State.Phase); i >= 0 && e.phases[i].Soak.Most > 0 && e.Now().Sub(e.view.State.Since) > e.phases[i].Soak.Most {
 			return "the phase is longer than it should be, and it still cannot be told: look yourself, then " + e.invocation(`rollout advance --force --reason "…"`)
@@ -79,40 +89,9 @@ func (e *exposing) holdFix(r rollout.Requirement) string {
 	return ""
 }
 
-// notOver is the refusal of moving on: what is missing, and when it can be there.
-func (e *exposing) notOver(rs []rollout.Requirement) error {
-	missing := unmet(rs)
-	what := "the rollout cannot begin"
-	if p := e.view.State.Phase; p != "" {
-		what = "the " + p + " phase is not over"
-		if e.view.State.Halted != nil {
-			what = "the rollout was rolled back by itself, and goes on when a person says so"
-		} else if e.view.State.Paused != nil {
-			what = "the rollout is paused"
-		}
-	}
-	f := &ops.Failure{Code: ops.ExitRefused, What: what}
-	for _, r := range missing {
-		mark := "…"
-		if r.Verdict == gate.Fail {
-			mark = "✗"
-		}
-		line := fmt.Sprintf("%s %s: %s", mark, r.Title, r.Words)
-		f.Detail = append(f.Detail, line)
-		if r.Command != "" {
-			f.Next = append(f.Next, e.invocation(r.Command))
-		}
-	}
-	f.State = []string{fmt.Sprintf("exposure stays at %s", e.view.Actual())}
-	if e.view.Actual().Enabled {
-		f.Next = append(f.Next, "less is always possible: "+e.invocation("rollout set 0"))
-	}
-	return f
-}
-
 // RolloutGate judges what moving on needs, and changes nothing.
 func RolloutGate(ctx context.Context, s *Session, o RolloutOptions) *ops.Run {
-	return s.onRollout(ctx, "rollout gate", o, false, func(ctx context.Context, e *exposing) error {
+	return s.onRollout(ctx, "rollout gate", o, manner{reads: true}, func(ctx context.Context, e *exposing) error {
 		var rs []rollout.Requirement
 		err := e.step(ctx, "gate", func(ctx context.Context, step *ops.Step) (err error) {
 			rs, err = e.requirements(ctx, step)
@@ -125,19 +104,26 @@ func RolloutGate(ctx context.Context, s *Session, o RolloutOptions) *ops.Run {
 		case gate.Fail:
 			return nil // the failed result is the verdict
 		case gate.Hold:
-			var what []string
+			var what, next []string
 			for _, r := range unmet(rs) {
 				what = append(what, r.ID)
+				if r.Command != "" {
+					next = append(next, e.invocation(r.Command))
+				}
 			}
 			return &ops.Failure{
 				Code: ops.ExitInconclusive, What: "hold: " + strings.Join(what, ", "),
 				State: []string{"nothing was changed; exposure stays at " + e.view.Actual().String()},
-				Next:  []string{"the same command later"},
+				Next:  append(next, "the same command later"),
 			}
 		}
 		if next, ok := e.phases.Next(e.view.State.Phase); ok {
 			e.run.Conclusion = append(e.run.Conclusion, "Everything is there for "+next.Name+".")
-			e.run.Next = append(e.run.Next, e.invocation("rollout advance"))
+			command := "rollout advance"
+			if e.view.State.Phase == "" {
+				command = "rollout start"
+			}
+			e.run.Next = append(e.run.Next, e.invocation(command))
 		} else {
 			e.run.Conclusion = append(e.run.Conclusion, "Every gate of the last phase passes.")
 		}

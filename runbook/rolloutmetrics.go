@@ -16,7 +16,7 @@ func (s *Session) metricsSource() (metrics.Source, error) {
 	m := s.Config.Rollout.Metrics
 	if m.URL != "" {
 		return metrics.OpenPrometheus(metrics.Options{
-			URL: m.URL, Username: m.User, Password: m.Password.Reveal(), BearerToken: m.BearerToken.Reveal(), Tenant: m.Tenant,
+			URL: m.URL, Username: m.User, PasswordFile: string(m.PasswordFile), BearerTokenFile: string(m.TokenFile), Tenant: m.Tenant,
 			CAFile: m.CAFile, CertFile: m.CertFile, KeyFile: m.KeyFile,
 		})
 	}

@@ -11,7 +11,7 @@ import (
 
 // RolloutPause keeps the rollout from moving on. Exposure stays, and so does the watch.
 func RolloutPause(ctx context.Context, s *Session, o RolloutOptions) *ops.Run {
-	return s.onRollout(ctx, "rollout pause", o, false, func(ctx context.Context, e *exposing) error {
+	return s.onRollout(ctx, "rollout pause", o, manner{}, func(ctx context.Context, e *exposing) error {
 		if p := e.view.State.Paused; p != nil {
 			e.run.Conclusion = append(e.run.Conclusion, fmt.Sprintf("It is paused already, by %s since %s.", p.By, p.At.UTC().Format("2006-01-02 15:04 UTC")))
 			return nil
@@ -19,17 +19,17 @@ func RolloutPause(ctx context.Context, s *Session, o RolloutOptions) *ops.Run {
 		next := e.view.State
 		next.Paused = &rollout.Note{By: e.Operator, At: e.Now().UTC(), Reason: o.Reason}
 		return e.note(ctx, next, rollout.Event{Kind: rollout.KindPause, Reason: o.Reason},
-			fmt.Sprintf("Paused; exposure stays at %s, and is still watched.", e.view.Actual()), "rollout resume")
+			fmt.Sprintf("Paused; exposure stays at %s, and a watch goes on.", e.view.Actual()), "rollout resume")
 	})
 }
 
 // RolloutResume lets the rollout go on after a pause, or after a rollback that nobody asked
 // for: then what is counted begins anew.
 func RolloutResume(ctx context.Context, s *Session, o RolloutOptions) *ops.Run {
-	return s.onRollout(ctx, "rollout resume", o, false, func(ctx context.Context, e *exposing) error {
+	return s.onRollout(ctx, "rollout resume", o, manner{}, func(ctx context.Context, e *exposing) error {
 		state := e.view.State
 		if state.Paused == nil && state.Halted == nil {
-			e.run.Conclusion = append(e.run.Conclusion, "It is going on; nothing was changed.")
+			e.run.Conclusion = append(e.run.Conclusion, "It is neither paused nor halted; nothing was changed.")
 			return nil
 		}
 		if state.Halted != nil {
@@ -65,7 +65,7 @@ type SignOff struct{ Criterion, By, Note string }
 
 // RolloutSignOff records that a criterion is met.
 func RolloutSignOff(ctx context.Context, s *Session, sign SignOff, o RolloutOptions) *ops.Run {
-	return s.onRollout(ctx, "rollout signoff "+sign.Criterion, o, false, func(ctx context.Context, e *exposing) error {
+	return s.onRollout(ctx, "rollout signoff "+sign.Criterion, o, manner{}, func(ctx context.Context, e *exposing) error {
 		criterion, known := e.Release.Rollout.SignOff(sign.Criterion)
 		if !known {
 			var ids []string
@@ -74,8 +74,11 @@ func RolloutSignOff(ctx context.Context, s *Session, sign SignOff, o RolloutOpti
 			}
 			return &ops.Failure{
 				Code: ops.ExitUsage, What: fmt.Sprintf("there is no criterion %q", sign.Criterion),
-				State: []string{"nothing was changed"}, Next: []string{"one of " + strings.Join(ids, ", ")},
+				State: []string{"nothing was changed"}, Next: []string{"one of " + strings.Join(ids, ", ") + "; rollout plan shows where each is asked for"},
 			}
+		}
+		if err := e.countsNow(criterion); err != nil {
+			return err
 		}
 		next := e.view.State
 		next.SignOffs = append(next.SignOffs[:len(next.SignOffs):len(next.SignOffs)], rollout.Signature{
@@ -100,7 +103,7 @@ func RolloutSignOff(ctx context.Context, s *Session, sign SignOff, o RolloutOpti
 func (e *exposing) note(ctx context.Context, next rollout.State, event rollout.Event, said, command string) error {
 	err := e.step(ctx, "record", func(ctx context.Context, s *ops.Step) error {
 		if _, err := e.controller.Update(ctx, next, event); err != nil {
-			return nothingChanged(rolloutFailure(err))
+			return nothingChanged(e.rolloutFailure(e.unwritable(err)))
 		}
 		s.Record(finding("rollout.recorded", ops.Pass(strings.TrimSuffix(said, "."))))
 		return nil

@@ -113,8 +113,15 @@ func (w *world) afterTheRollback(watch *watch) {
 	if d := run.Data.(*RolloutData); d.Halted == nil || d.Phase != "" || d.Actual.Enabled {
 		t.Errorf("%+v", d)
 	}
-	w.signs()
-	w.does(ops.ExitRefused, RolloutAdvance(t.Context(), w.session(), RolloutOptions{}))
+	// What is signed before somebody says that it goes on would be void by that.
+	refused := w.does(ops.ExitRefused, RolloutSignOff(t.Context(), w.session(), SignOff{Criterion: "staging-validated", By: "maria"}, RolloutOptions{}))
+	if next := strings.Join(ops.AsFailure(refused.Err).Next, "\n"); !strings.Contains(next, "rollout resume") {
+		t.Errorf("while it is halted the way to a sign-off is %q", next)
+	}
+	refused = w.does(ops.ExitRefused, RolloutAdvance(t.Context(), w.session(), RolloutOptions{}))
+	if said := strings.Join(ops.AsFailure(refused.Err).Detail, "\n"); !strings.Contains(said, "it was rolled back by itself") {
+		t.Errorf("the refusal does not say that it is halted:\n%s", said)
+	}
 	events, err := RolloutHistory(t.Context(), w.session(), 100)
 	if err != nil {
 		t.Fatal(err)

@@ -5,20 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"net/http"
-	"slices"
-	"strings"
 	"time"
 
-	"github.com/clipper/clipperops/internal/featureflag/postgres"
 	"github.com/clipper/clipperops/internal/metrics"
 	"github.com/clipper/clipperops/internal/notify"
 	"github.com/clipper/clipperops/internal/ops"
-	"github.com/clipper/clipperops/internal/pg"
 	"github.com/clipper/clipperops/rollout"
-	"github.com/clipper/clipperops/rollout/gate"
-	"github.com/clipper/clipperops/rollout/instances"
 )
 
 const (
@@ -26,8 +18,6 @@ const (
 	DefaultTick = 15 * time.Second
 	// leadEvery is how often a watch that does not lead tries to.
 	leadEvery = 3 * time.Second
-	// farewell bounds what is still sent when the watch ends.
-	farewell = 10 * time.Second
 )
 
 // RolloutWatchOptions say how the rollout is watched.
@@ -82,14 +72,19 @@ type watching struct {
 	// watcher leads; nil while another one does, or the database is away.
 	watcher *rollout.Watcher
 	said    string
+	paged   page
+	nobody  bool // is told of anything
 }
 
 func (w *watching) watch(ctx context.Context) (err error) {
-	if w.Release.Rollout.Flag == "" {
-		return &ops.Failure{Code: ops.ExitUsage, What: "the release " + w.Release.Name + " has no rollout", State: []string{"nothing was changed"}}
+	if err := w.hasRollout(); err != nil {
+		return err
 	}
 	if w.Config.TargetErr != nil {
 		return w.Config.TargetErr
+	}
+	if err := w.Config.Rollout.SecretsErr; err != nil {
+		return err
 	}
 	if err := w.openSource(); err != nil && !errors.As(err, new(*metrics.Busy)) {
 		return &ops.Failure{Code: ops.ExitUsage, What: err.Error(), State: []string{"nothing was changed"}, Err: err}
@@ -99,27 +94,12 @@ func (w *watching) watch(ctx context.Context) (err error) {
 			err = errors.Join(err, w.src.Close())
 		}
 	}()
-	channels, err := w.channels()
-	if err != nil {
+	if err := w.openQueue(); err != nil {
 		return err
 	}
-	templates := notify.Templates{}
-	for _, m := range w.Release.Rollout.Messages {
-		templates[m.Kind] = m.Text
-	}
-	parsed, err := notify.ParseTemplates(templates)
-	if err != nil {
-		return &ops.Failure{Code: ops.ExitUsage, What: "the release file's messages: " + err.Error(), State: []string{"nothing was changed"}, Err: err}
-	}
-	w.queue = notify.New(channels, notify.Options{Templates: parsed, Now: w.Now, OnError: func(channel string, err error) {
-		w.step.Note("could not notify " + channel + ": " + err.Error())
-	}})
 	defer func() {
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
-		defer cancel()
-		if left := w.queue.Close(closing); left != nil {
-			w.step.Note(left.Error())
-		}
+		w.closeQueue(ctx)
+		w.keepTold(ctx)
 	}()
 	if w.o.Listen != "" {
 		end, err := w.serve(ctx)
@@ -146,16 +126,6 @@ func (w *watching) watch(ctx context.Context) (err error) {
 	}
 }
 
-// openSource opens the metrics, unless they are open.
-func (w *watching) openSource() (err error) {
-	if w.src == nil {
-		if w.src, err = w.metricsSource(); err == nil {
-			w.step.Note(fmt.Sprintf("metrics: %s", w.src))
-		}
-	}
-	return err
-}
-
 // once looks once, for cron.
 func (w *watching) once(ctx context.Context) error {
 	led, err := w.tick(ctx)
@@ -170,41 +140,6 @@ func (w *watching) once(ctx context.Context) error {
 
 func (w *watching) conclude(conclusion string) {
 	w.run.Conclusion = append(w.run.Conclusion, conclusion)
-}
-
-// channels are all that are configured, and the log.
-func (w *watching) channels() ([]notify.Channel, error) {
-	n := w.Config.Rollout.Notify
-	var all []notify.Channel
-	if w.o.Log != nil {
-		all = append(all, notify.Writer(w.o.Log))
-	}
-	add := func(c notify.Channel, err error) error {
-		if err == nil {
-			all = append(all, c)
-		}
-		return err
-	}
-	var errs []error
-	client := &http.Client{Timeout: 10 * time.Second}
-	if n.Slack != "" {
-		errs = append(errs, add(notify.Slack(n.Slack.Reveal(), client)))
-	}
-	if n.Webhook != "" {
-		errs = append(errs, add(notify.Webhook(n.Webhook.Reveal(), n.WebhookToken.Reveal(), client)))
-	}
-	if n.Grafana != "" {
-		errs = append(errs, add(notify.Grafana(n.Grafana, n.GrafanaToken.Reveal(), client)))
-	}
-	if n.Mail.Host != "" {
-		errs = append(errs, add(notify.Mail(notify.MailOptions{
-			Host: n.Mail.Host, Port: n.Mail.Port, User: n.Mail.User, Password: n.Mail.Password.Reveal(), From: n.Mail.From, To: n.Mail.To, TLS: n.Mail.TLS,
-		})))
-	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, &ops.Failure{Code: ops.ExitUsage, What: "who is to be notified cannot be used: " + err.Error(), State: []string{"nothing was changed"}, Err: err}
-	}
-	return all, nil
 }
 
 // tick leads, or tries to, and looks once. What goes wrong is said when it begins and
@@ -237,153 +172,23 @@ func (w *watching) tick(ctx context.Context) (led bool, err error) {
 	}
 	r, err := w.watcher.Tick(ctx)
 	if err != nil && ctx.Err() == nil {
+		err = w.unwritable(err)
 		w.part(ctx) // the connection may be gone, and with it the lead
 		w.report(ctx, "database", err)
 		return false, err
 	}
 	if err != nil {
+		if r.Fired != "" && r.Failed == nil { // what was made is told; what begins or ends is the next watch's to tell
+			r.Alerts = nil
+			w.tell(context.WithoutCancel(ctx), r)
+		}
 		return true, nil //nolint:nilerr // the watch is over
 	}
 	w.report(ctx, "database", nil)
 	w.tell(ctx, r)
+	if w.o.Once {
+		w.looked(r)
+	}
 	w.show.saw(r, w.Now().Sub(started), w.Now())
 	return true, nil
-}
-
-// lead connects and tries to become the one that acts.
-func (w *watching) lead(ctx context.Context) (bool, error) {
-	limited, cancel := context.WithTimeout(ctx, rolloutConnect)
-	defer cancel()
-	if w.conn == nil {
-		conn, err := pg.Connect(limited, w.Config.Target, pg.ConnOptions{
-			Application: w.application("rollout watch"), StatementTimeout: 10 * time.Second, LockTimeout: 2 * time.Second,
-		})
-		if err != nil {
-			return false, err
-		}
-		w.conn = conn
-	}
-	led, err := rollout.Lead(limited, w.conn, w.Release.Rollout.Flag)
-	if err != nil || !led {
-		if err != nil {
-			w.part(ctx)
-		}
-		return false, err
-	}
-	record, err := rollout.OpenRecord(limited, w.conn)
-	if err == nil && w.Config.Rollout.Store == "postgres" {
-		err = postgres.Setup(limited, w.conn)
-	}
-	if err != nil {
-		w.part(ctx)
-		return false, err
-	}
-	store, err := w.store()
-	if err != nil {
-		return false, err
-	}
-	r := &w.Release.Rollout
-	w.watcher = &rollout.Watcher{
-		Controller: &rollout.Controller{
-			Flag: r.Flag, Store: store, Record: record, Apply: w.applier(), Timeout: w.o.Propagation, Now: w.Now,
-			Instances: instances.Client{Places: w.places(w.Config.Rollout.Instances)},
-			By:        "rollout watch", Host: w.Host, Run: w.run.ID,
-		},
-		Release: r, Phases: r.In(string(w.Config.Environment)), Source: w.src, Every: w.o.Every, AutoAdvance: w.o.AutoAdvance,
-	}
-	return true, nil
-}
-
-// part gives the connection up, and the lead with it.
-func (w *watching) part(ctx context.Context) {
-	w.watcher = nil
-	if w.conn == nil {
-		return
-	}
-	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	_ = w.conn.Close(limited) // the server ends the session either way
-	w.conn = nil
-}
-
-// over ends the key of a message that something is over: the news that it began must not
-// hold it back.
-const over = ":over"
-
-// say notes what is new, once.
-func (w *watching) say(text string) {
-	if text != w.said {
-		w.said = text
-		w.step.Note(text)
-	}
-}
-
-// report tells when the database goes away and when it is back.
-func (w *watching) report(ctx context.Context, what string, err error) {
-	if ctx.Err() != nil {
-		return
-	}
-	if away := w.show.problem(what, err != nil); !away {
-		return
-	}
-	m := notify.Message{Key: "watch:" + what, Level: notify.Warning, Title: "the watch cannot reach the " + what, At: w.Now()}
-	if err != nil {
-		m.Text = ops.AsFailure(err).What + "; nothing is judged until it answers"
-	} else {
-		m.Key += over
-		m.Level, m.Title, m.Text = notify.Info, "the watch reaches the "+what+" again", "it goes on judging"
-	}
-	w.post(m)
-}
-
-func (w *watching) post(m notify.Message) {
-	m.Environment, m.Flag = string(w.Config.Environment), w.Release.Rollout.Flag
-	w.queue.Post(m)
-}
-
-// tell notifies of what a tick did and found.
-func (w *watching) tell(ctx context.Context, r rollout.Report) {
-	if r.View.Note != "" {
-		w.post(notify.Message{Key: "settled", Level: notify.Warning, Title: "a change that was begun was found", Text: r.View.Note, At: r.At})
-	}
-	for _, a := range r.Alerts {
-		m := notify.Message{Key: "alert:" + a.ID, Level: notify.Level(a.Level), Title: a.Title, Text: a.Words, At: r.At, Tags: []string{"alert", a.ID}}
-		if a.Over {
-			m.Key += over
-			m.Level, m.Title = notify.Info, "over: "+a.Title
-		}
-		w.post(m)
-	}
-	if r.Fired == "" {
-		return
-	}
-	m := notify.Message{Key: "rollback:" + r.Fired, Level: notify.Page, At: r.At, Tags: []string{"rollout", "rollback"}}
-	switch d := r.Done; {
-	case r.Failed != nil:
-		m.Title = "the feature should be taken back, and could not be"
-		m.Text = r.Failed.Error() + "; it is tried again with the next tick; by hand: " + w.invocation("rollout off")
-	case d.Change.Kind != rollout.KindRollback:
-		m.Key, m.Level, m.Tags = "advance", notify.Info, []string{"rollout", "advance"}
-		m.Title, m.Text = fmt.Sprintf("moved on: %s → %s", d.Change.From, d.Change.To), d.Change.Reason
-	default:
-		m.Title = fmt.Sprintf("rolled back: %s → %s", d.Change.From, d.Change.To)
-		m.Text = d.Change.Reason + ". It goes on when a person says so: " + w.invocation(`rollout resume --reason "…"`)
-		n := len(d.Followed.Instances)
-		m.Facts = append(m.Facts, notify.Fact{Name: "instances", Value: fmt.Sprintf("%d of %d confirm in %.2f s", n-len(d.Followed.Behind), n, d.Followed.Took.Seconds())})
-		for _, v := range d.Followed.Behind {
-			m.Facts = append(m.Facts, notify.Fact{Name: "does not follow", Value: instanceName(v) + ": " + seen(v)})
-		}
-		m.Facts = append(m.Facts, notify.Fact{Name: "report", Value: w.keepReport(ctx, r)})
-		if d.Recorded != nil {
-			m.Facts = append(m.Facts, notify.Fact{Name: "not recorded", Value: d.Recorded.Error()})
-		}
-		w.step.Record(finding("rollout.rolledback", ops.Warn(m.Title+": "+d.Change.Reason, w.invocation(`rollout resume --reason "…"`))))
-	}
-	for _, id := range slices.Sorted(maps.Keys(r.Rules)) {
-		if j := r.Rules[id]; j.Verdict == gate.Fail {
-			m.Facts = append(m.Facts, notify.Fact{Name: id, Value: j.Words})
-		}
-	}
-	w.post(m)
-	w.conclude(m.Title + ": " + strings.TrimSuffix(m.Text, "."))
 }

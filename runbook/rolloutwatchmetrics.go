@@ -1,18 +1,11 @@
 package runbook
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"net"
-	"net/http"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/clipper/clipperops/internal/ops"
 	"github.com/clipper/clipperops/rollout"
 )
 
@@ -107,44 +100,4 @@ func number(b bool) float64 {
 		return 1
 	}
 	return 0
-}
-
-// serve shows /metrics and /healthz until the returned function is called.
-func (w *watching) serve(ctx context.Context) (end func(), err error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", w.o.Listen)
-	if err != nil {
-		return nil, &ops.Failure{Code: ops.ExitUsage, What: "cannot listen on " + w.o.Listen + ": " + err.Error(), State: []string{"nothing was changed"}, Next: []string{"choose another --listen"}, Err: err}
-	}
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(w.show.registry, promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET /healthz", w.healthz)
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := server.Serve(listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
-			w.step.Note("/metrics and /healthz are no longer served: " + err.Error())
-		}
-	}()
-	w.step.Note("serving /metrics and /healthz on " + listener.Addr().String())
-	return func() {
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		if server.Shutdown(closing) != nil {
-			_ = server.Close() // whoever still asks is cut off
-		}
-		<-done
-	}, nil
-}
-
-// healthz answers 503 when the watch has not looked for three ticks.
-func (w *watching) healthz(out http.ResponseWriter, _ *http.Request) {
-	w.show.mu.Lock()
-	alive := w.show.alive
-	w.show.mu.Unlock()
-	if late := w.Now().Sub(alive); late > 3*w.o.Every {
-		http.Error(out, fmt.Sprintf("the watch has not looked for %s", late.Truncate(time.Second)), http.StatusServiceUnavailable)
-		return
-	}
-	fmt.Fprintln(out, "ok") //nolint:errcheck // whoever asked has gone
 }

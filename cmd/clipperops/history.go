@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"time"
 
 	"github.com/clipper/clipperops/internal/ledger"
@@ -15,7 +16,7 @@ func historyCommand() command {
 		name:  "history",
 		usage: "who did what to this database, when, from where, and how it ended",
 		flags: []cli.Flag{
-			&cli.IntFlag{Name: "limit", Value: 20, Usage: "how many runs to show, newest first"},
+			&cli.IntFlag{Name: "limit", Value: 20, Usage: "how many runs to show, newest first; default 20"},
 		},
 		examples: []string{
 			"clipperops history --env production",
@@ -27,17 +28,9 @@ func historyCommand() command {
 			if limit < 1 {
 				return usageError(i.path, "--limit must be at least 1, not %d", limit)
 			}
-			s, err := i.session()
-			if err != nil {
-				return err
-			}
-			ctx, cancel := i.deadline()
-			defer cancel()
-			entries, err := runbook.History(ctx, s, limit)
-			if err != nil {
-				return err
-			}
-			return i.list(historyList(entries))
+			return lists(func(ctx context.Context, s *runbook.Session) ([]ledger.Entry, error) {
+				return runbook.History(ctx, s, limit)
+			}, historyList)(i)
 		},
 	}
 }

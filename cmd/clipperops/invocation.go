@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"al.essio.dev/pkg/shellescape"
@@ -45,22 +47,28 @@ func (i *invocation) conduct(flow func(context.Context, *runbook.Session) *ops.R
 	ctx, cancel := i.deadline()
 	defer cancel()
 	run := flow(ctx, s)
-	i.printDocument(run)
-	return shownError{run.ExitCode()}
+	return shownError{i.printDocument(run)}
 }
 
-// printDocument prints the run as one JSON document where that was asked for. A
-// reader that went away does not change how the operation ended: it is said.
-func (i *invocation) printDocument(run *ops.Run) {
+// printDocument prints the run as one JSON document where that was asked for, and returns
+// the exit code: a script that gets no document must not take it for one. A reader that
+// went away on purpose changes nothing of how the operation ended. Both are said.
+func (i *invocation) printDocument(run *ops.Run) ops.ExitCode {
+	code := run.ExitCode()
 	if !i.json() {
-		return
+		return code
 	}
-	if err := reports.Write(i.process.out, reports.FormatJSON, run); err != nil {
-		printFailure(i.process, &ops.Failure{
-			What:  "the JSON document could not be printed: " + err.Error(),
-			State: []string{fmt.Sprintf("the exit code is that of the operation: %d", run.ExitCode())},
-		})
+	err := reports.Write(i.process.out, reports.FormatJSON, run)
+	if err == nil {
+		return code
 	}
+	said := fmt.Sprintf("the exit code is that of the operation: %d", code)
+	if code == ops.ExitDone && !errors.Is(err, syscall.EPIPE) {
+		said = "the operation itself ended with 0, as is written above; what it did stays"
+		code = ops.ExitFailed
+	}
+	printFailure(i.process, &ops.Failure{What: "the JSON document could not be printed: " + err.Error(), State: []string{said}})
+	return code
 }
 
 // deadline is the command's context with --timeout, if there is one.

@@ -21,8 +21,7 @@ func (i *invocation) onThisMachine(step string, body func(context.Context, *ops.
 	err := run.Do(ctx, step, func(ctx context.Context, s *ops.Step) error { return body(ctx, run, s) })
 	run.Finish(err)
 	run.Announce()
-	i.printDocument(run)
-	return shownError{run.ExitCode()}
+	return shownError{i.printDocument(run)}
 }
 
 // header is the identity of a run without a database.

@@ -3,12 +3,18 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
+	"strconv"
 	"time"
 
 	"github.com/clipper/clipperops/internal/ops"
 	"github.com/clipper/clipperops/runbook"
 	"github.com/urfave/cli/v2"
 )
+
+// longestEvery is the longest time between two looks that is counted whole; with a longer
+// one the rules would hold for ever.
+const longestEvery = 5 * time.Minute
 
 // statusEvery is how often rollout status --watch looks.
 const statusEvery = 5 * time.Second
@@ -44,9 +50,25 @@ climb again by itself: rollout resume is a person's.`,
 			if o.Every < time.Second {
 				return usageError(i.path, "--every must be at least 1s, not %s", o.Every)
 			}
+			if o.Every > longestEvery {
+				return usageError(i.path, "--every must be at most %v, not %v: of what happens between two looks no more than that is counted", longestEvery, o.Every)
+			}
+			if o.Listen != "" && !isListenAddress(o.Listen) {
+				return usageError(i.path, "--listen %q is no address: HOST:PORT, e.g. 127.0.0.1:9464", o.Listen)
+			}
 			return i.conduct(func(ctx context.Context, s *runbook.Session) *ops.Run { return runbook.RolloutWatch(ctx, s, o) })
 		},
 	}
+}
+
+// isListenAddress reports whether the text has a port, by its number.
+func isListenAddress(text string) bool {
+	_, port, err := net.SplitHostPort(text)
+	if err != nil {
+		return false
+	}
+	_, err = strconv.ParseUint(port, 10, 16)
+	return err == nil
 }
 
 // watchStatus shows the status again and again, until Ctrl-C.
@@ -59,11 +81,8 @@ func (i *invocation) watchStatus() error {
 	defer cancel()
 	for {
 		run := runbook.RolloutStatus(ctx, s, runbook.RolloutOptions{})
-		if i.json() {
-			i.printDocument(run)
-		}
-		if run.ExitCode() == ops.ExitUsage {
-			return shownError{run.ExitCode()}
+		if code := i.printDocument(run); code == ops.ExitUsage || code != run.ExitCode() {
+			return shownError{code}
 		}
 		select {
 		case <-ctx.Done():

@@ -98,6 +98,7 @@ func scriptSetup(env *testscript.Env) error {
 		"COLUMNS":    "80",
 		"PGAPPNAME":  "",
 		"GORACE":     endsAtOnce,
+		"GOGC":       "400",
 	} {
 		env.Setenv(name, value)
 	}

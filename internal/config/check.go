@@ -81,7 +81,12 @@ func parsePort(text string) (port uint16, ok bool) {
 	return uint16(n), err == nil && n > 0
 }
 
-var hostNameRE = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252})$`)
+// hostNameRE leaves the length to longestHostName: a repetition counted up to hundreds
+// takes milliseconds to compile, at every start of the program.
+var hostNameRE = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
+
+// longestHostName is DNS' limit (RFC 1035).
+const longestHostName = 253
 
 // hostComplaint never repeats the host: what is not one may be a whole URL.
 func hostComplaint(host string) string {
@@ -103,7 +108,7 @@ func hostComplaint(host string) string {
 		return "has a host that is not a valid IPv4 address"
 	case strings.Contains(host, ":"):
 		return "has a host with a \":\" that is not an IPv6 address; the port stands apart"
-	case !hostNameRE.MatchString(host):
+	case len(host) > longestHostName || !hostNameRE.MatchString(host):
 		return "has a host that is neither a name, an IP address nor the directory of a socket"
 	}
 	return ""

@@ -47,6 +47,8 @@ type Config struct {
 	Environment Environment
 	// Target is the database; it is valid when TargetErr is nil.
 	Target Target
+	// PasswordFile is what Target's password was read from, "" where it came from elsewhere.
+	PasswordFile PasswordFile
 	// TargetErr is an *ops.Failure that says why there is no Target: none is
 	// configured, or not enough of it. It matters only to those that need one.
 	TargetErr error

@@ -30,6 +30,7 @@ type loader struct {
 	settled  map[string]value
 	notUsed  []Setting
 	problems problems
+	secrets  problems // of secrets that not every command needs
 	warnings []string
 	// files are the settings that say which files were read.
 	files []Setting
@@ -64,6 +65,7 @@ func Load(s Sources) (*Config, error) {
 	l.resolvePlaces()
 	l.resolveRehearsal()
 	l.resolveRollout()
+	l.config.Rollout.SecretsErr = l.secrets.failure()
 	l.config.Settings = l.settings()
 	l.config.Warnings = l.warnings
 	err := l.problems.failure()
@@ -142,6 +144,9 @@ func (l *loader) inDir(path string) string {
 	}
 	return filepath.Join(l.src.Dir, path)
 }
+
+// isFileError reports whether it is the file that cannot be read.
+func isFileError(err error) bool { return errors.As(err, new(*fs.PathError)) }
 
 // fileError returns an error of reading a file as a phrase that begins with the path.
 func fileError(err error) string {

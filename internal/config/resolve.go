@@ -80,33 +80,6 @@ func (l *loader) fill(key, text, source string) {
 	}
 }
 
-// readPasswordFile puts the password in the place of the path of its file.
-func (l *loader) readPasswordFile() {
-	v, ok := l.settled[kwPassword]
-	if !ok || !v.file || v.complaint != "" {
-		return
-	}
-	body, _, err := readText(v.text, maxPasswordFile)
-	if err != nil {
-		l.problems.add("make the file of "+v.name+" readable", "%s: %s", v.name, fileError(err))
-		return
-	}
-	password := strings.TrimSuffix(strings.TrimSuffix(string(body), "\n"), "\r")
-	complaint := keywordsByName[kwPassword].complaint(password, false)
-	switch {
-	case password == "":
-		complaint = "names an empty file"
-	case strings.Contains(password, "\n"):
-		complaint = "names a file of more than one line"
-	}
-	if complaint != "" {
-		l.problems.add("write the password alone into the file", "%s %s", v.name, complaint)
-		return
-	}
-	v.text, v.file = password, false
-	l.settled[kwPassword] = v
-}
-
 // resolveTransport settles how the connection is protected.
 func (l *loader) resolveTransport() {
 	host, production := l.text(kwHost), l.config.Environment == Production

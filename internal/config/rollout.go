@@ -20,17 +20,19 @@ type Rollout struct {
 	Instances []string
 	Metrics   Metrics
 	Notify    Notify
+	// SecretsErr is an *ops.Failure that says which secrets of Metrics and Notify cannot be
+	// read, nil when all can. It matters only to those that need them.
+	SecretsErr error
 }
 
 // Metrics is where gates find their metrics.
 type Metrics struct {
 	// URL is a Prometheus server. Without one the instances themselves are scraped, or
 	// Targets where those are stated, into Dir.
-	URL         string
-	User        string
-	Password    Secret
-	BearerToken Secret
-	Tenant      string
+	URL                     string
+	User                    string
+	PasswordFile, TokenFile SecretFile
+	Tenant                  string
 	// CAFile, CertFile and KeyFile are of TLS, "" for the system's and none.
 	CAFile, CertFile, KeyFile string
 	Targets                   []string
@@ -39,15 +41,15 @@ type Metrics struct {
 
 // Notify is who is told of what a rollout does.
 type Notify struct {
-	// Slack is the URL of an incoming webhook, which is a secret itself.
-	Slack Secret
-	// Webhook receives JSON, with WebhookToken as its bearer.
-	Webhook      Secret
-	WebhookToken Secret
+	// Slack holds the URL of an incoming webhook, which is a secret itself.
+	Slack SecretFile
+	// Webhook holds the URL of what receives JSON, with WebhookToken as its bearer.
+	Webhook      SecretFile
+	WebhookToken SecretFile
 	Mail         Mail
 	// Grafana is annotated.
 	Grafana      string
-	GrafanaToken Secret
+	GrafanaToken SecretFile
 }
 
 // Mail is an SMTP server and whom it writes to; no Host, no mail.
@@ -55,7 +57,7 @@ type Mail struct {
 	Host     string
 	Port     int
 	User     string
-	Password Secret
+	Password SecretFile
 	From     string
 	To       []string
 	TLS      string
@@ -134,12 +136,12 @@ func (l *loader) resolveRollout() {
 	}
 	r.Instances = l.addresses(keyInstances, "http", "https", "dns+http", "dns+https", "compose+http", "compose+https")
 	r.Metrics = Metrics{
-		URL: l.address(keyMetricsURL), User: l.text(keyMetricsUser), Password: l.secretFile(keyMetricsPassword),
-		BearerToken: l.secretFile(keyMetricsToken), Tenant: l.text(keyTenant),
+		URL: l.address(keyMetricsURL), User: l.text(keyMetricsUser), PasswordFile: l.secretFile(keyMetricsPassword),
+		TokenFile: l.secretFile(keyMetricsToken), Tenant: l.text(keyTenant),
 		CAFile: l.text(keyMetricsCA), CertFile: l.text(keyMetricsCert), KeyFile: l.text(keyMetricsKey),
 		Targets: l.addresses(keyTargets, "http", "https", "dns+http", "dns+https", "compose+http", "compose+https"), Dir: l.text(keyMetricsDir),
 	}
-	if r.Metrics.User != "" && r.Metrics.BearerToken != "" {
+	if r.Metrics.User != "" && r.Metrics.TokenFile != "" {
 		l.problems.add("keep one of metrics.user and metrics.token_file", "metrics.user and metrics.token_file are both set")
 	}
 	r.Notify = Notify{
@@ -196,28 +198,6 @@ func (l *loader) addresses(key string, schemes ...string) []string {
 		}
 	}
 	return list
-}
-
-// secretFile reads the secret that is alone in the file of that key.
-func (l *loader) secretFile(key string) Secret {
-	v, stated := l.settled[key]
-	if !stated || v.complaint != "" || v.text == "" {
-		return ""
-	}
-	body, mode, err := readText(v.text, maxPasswordFile)
-	if err != nil {
-		l.problems.add("make the file of "+key+" readable", "%s: %s", key, fileError(err))
-		return ""
-	}
-	secret := strings.TrimSpace(string(body))
-	if secret == "" || strings.ContainsAny(secret, "\r\n") {
-		l.problems.add("write the secret alone into the file", "the file of %s must hold one line", key)
-		return ""
-	}
-	if worldReadable(mode) {
-		l.warn("the file of " + key + " can be read by every user; chmod 600 " + v.text)
-	}
-	return Secret(secret)
 }
 
 func words(text string) []string {

@@ -25,6 +25,16 @@ func withFiles(t *testing.T, yaml string, files map[string]string) Sources {
 	return s
 }
 
+// secretIn is what the file holds now.
+func secretIn(t *testing.T, f SecretFile) string {
+	t.Helper()
+	secret, err := f.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return secret.Reveal()
+}
+
 func TestRolloutIsReadBesideItsFile(t *testing.T) {
 	t.Parallel()
 	s := withFiles(t, `    rollout: {store: envfile, file: .env.flags, instances: "http://a:1, dns+http://b:2"}
@@ -39,14 +49,50 @@ func TestRolloutIsReadBesideItsFile(t *testing.T) {
 	if r.Store != "envfile" || r.File != filepath.Join(s.Dir, ".env.flags") || strings.Join(r.Apply, " ") != defaultApply || !slices.Equal(r.Instances, []string{"http://a:1", "dns+http://b:2"}) {
 		t.Errorf("%+v", r)
 	}
-	if r.Metrics.BearerToken.Reveal() != "canary-token" || r.Metrics.CAFile != filepath.Join(s.Dir, "ca.pem") {
+	if secretIn(t, r.Metrics.TokenFile) != "canary-token" || r.Metrics.CAFile != filepath.Join(s.Dir, "ca.pem") {
 		t.Errorf("the token or the path is wrong: %+v", r.Metrics)
 	}
-	if r.Notify.Slack.Reveal() != "https://hooks.slack.com/canary-slack" || r.Notify.Mail.Password.Reveal() != "canary-mail" || r.Notify.Mail.Port != 587 || len(r.Notify.Mail.To) != 2 || r.Notify.Mail.TLS != "starttls" {
+	if secretIn(t, r.Notify.Slack) != "https://hooks.slack.com/canary-slack" || secretIn(t, r.Notify.Mail.Password) != "canary-mail" || r.Notify.Mail.Port != 587 || len(r.Notify.Mail.To) != 2 || r.Notify.Mail.TLS != "starttls" {
 		t.Errorf("%+v", r.Notify)
 	}
 	if text := fmt.Sprintf("%+v %v %+v", c.Settings, c.Warnings, r); strings.Contains(text, "canary") {
 		t.Errorf("a secret is shown: %s", text)
+	}
+}
+
+// TestSeveralValuesMayBeAList: what holds several may be written as a YAML list, and is
+// shown as one value that means the same when it is read again.
+func TestSeveralValuesMayBeAList(t *testing.T) {
+	t.Parallel()
+	instances := []string{"http://a:1", "dns+http://b:2"}
+	shown := map[string]string{}
+	for name, yaml := range map[string]string{
+		"block": "    rollout:\n      instances:\n        - http://a:1\n        # the others\n        - 'dns+http://b:2'\n    metrics:\n      targets:\n      - http://a:9\n    notify:\n      mail_host: h\n      mail_from: a@x\n      mail_to: [b@x, c@x]\n",
+		"flow":  "    rollout: {instances: [\"http://a:1\", \"dns+http://b:2\"]}\n    metrics: {targets: [\"http://a:9\"]}\n    notify: {mail_host: h, mail_from: a@x, mail_to: [b@x, c@x]}\n",
+		"one":   "    rollout: {instances: \"http://a:1 dns+http://b:2\"}\n    metrics: {targets: \"http://a:9\"}\n    notify: {mail_host: h, mail_from: a@x, mail_to: b@x c@x}\n",
+	} {
+		c, err := Load(withFiles(t, yaml, nil))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if r := c.Rollout; !slices.Equal(r.Instances, instances) || !slices.Equal(r.Metrics.Targets, []string{"http://a:9"}) || !slices.Equal(r.Notify.Mail.To, []string{"b@x", "c@x"}) {
+			t.Errorf("%s: %+v", name, r)
+		}
+		for _, s := range c.Settings {
+			if s.Key == keyInstances {
+				shown[name] = s.Value
+			}
+		}
+	}
+	for name, value := range shown {
+		c, err := Load(withFiles(t, "    rollout:\n      instances: "+value+"\n", nil))
+		if err != nil || !slices.Equal(c.Rollout.Instances, instances) {
+			t.Errorf("%s: what is shown, %q, is read as %q, %v", name, value, c.Rollout.Instances, err)
+		}
+	}
+	if len(shown) != 3 {
+		t.Errorf("shown: %q", shown)
 	}
 }
 
@@ -56,6 +102,15 @@ func TestMistakesInARolloutsSettings(t *testing.T) {
 		"store":              {"rollout: {store: redis}", "rollout.store"},
 		"file":               {"rollout: {store: envfile}", "rollout.file is not set"},
 		"instance":           {"rollout: {instances: \"ftp://a\"}", "rollout.instances holds something that is no URL"},
+		"one of a list":      {"rollout: {instances: [\"http://a\", \"ftp://canary\"]}", "rollout.instances holds something that is no URL"},
+		"password in a list": {"rollout: {instances: [\"http://a\", \"http://u:canary@a\"]}", "rollout.instances holds a user name or a password"},
+		"list of nothing":    {"rollout: {instances: []}", "rollout.instances has no value"},
+		"hole in a list":     {"rollout: {instances: [\"http://a\", ~]}", "rollout.instances[1] has no value"},
+		"blank in a list":    {"rollout: {instances: [\"http://a\", \"\"]}", "rollout.instances[1] has no value"},
+		"colon in braces":    {"rollout: {instances: [http://canary:1], store: postgres}", "rollout.instances[0] must be a single value; put it in quotes"},
+		"list in a list":     {"rollout: {instances: [[\"http://a\"]]}", "rollout.instances[0] must be a single value"},
+		"mapping":            {"rollout: {instances: {a: \"http://a\"}}", "rollout.instances must be a value or a list of them"},
+		"list of a path":     {"rollout: {store: envfile, file: [canary]}", "rollout.file must be a single value"},
 		"password in it":     {"rollout: {instances: \"http://u:canary@a\"}", "rollout.instances holds a user name or a password"},
 		"two servers":        {"metrics: {url: \"http://a http://b\"}", "metrics.url holds 2 URLs"},
 		"secret not there":   {"metrics: {token_file: nowhere}", "metrics.token_file"},
@@ -67,9 +122,18 @@ func TestMistakesInARolloutsSettings(t *testing.T) {
 		"unknown key":        {"notify: {slak_file: x}", "slack_file"},
 		"quotes":             {"rollout: {store: envfile, file: f, apply: \"sh -c 'a b'\"}", "rollout.apply holds a quote"},
 	} {
-		_, err := Load(withFiles(t, "    "+c.yaml+"\n", map[string]string{"lines": "canary\nmore\n", "empty": "\n", "one": "canary"}))
+		loaded, err := Load(withFiles(t, "    "+c.yaml+"\n", map[string]string{"lines": "canary\nmore\n", "empty": "\n", "one": "canary"}))
+		if strings.HasPrefix(name, "secret ") { // it matters only to those that need it
+			if err != nil {
+				t.Errorf("%s: a secret that is not needed by all stops all: %v", name, err)
+			}
+			err = loaded.Rollout.SecretsErr
+		}
 		f := ops.AsFailure(err)
 		text := strings.Join(slices.Concat([]string{f.What}, f.Detail, f.Next), "\n")
+		if strings.Contains(text, "leaves rollout.instances empty") {
+			t.Errorf("%s: what follows from the mistake is told as another: %s", name, text)
+		}
 		if err == nil || !strings.Contains(text, c.want) || len(f.Next) == 0 || strings.Contains(text, "canary") {
 			t.Errorf("%s: %s, want %q and what to do", name, text, c.want)
 		}

@@ -66,6 +66,12 @@ func badByte(body []byte) (line int) {
 // worldReadable reports whether anyone on the machine may read a file of that mode.
 func worldReadable(mode fs.FileMode) bool { return mode.IsRegular() && mode.Perm()&0o004 != 0 }
 
+// readByAll reports whether anyone on the machine may read the file.
+func readByAll(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && worldReadable(info.Mode())
+}
+
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil

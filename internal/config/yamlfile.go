@@ -15,8 +15,11 @@ import (
 )
 
 // section describes what may stand at one place of clipperops.yaml: nil is a
-// single value, otherwise the keys of a mapping. A new setting is a new entry.
+// single value, several is one or a list of them, otherwise the keys of a mapping.
+// A new setting is a new entry.
 type section map[string]section
+
+var several = section{}
 
 var yamlSchema = section{"environments": sectionPerEnvironment()}
 
@@ -34,14 +37,14 @@ func sectionPerEnvironment() section {
 			"release":     nil,
 			"pg_programs": nil,
 			"rehearse":    {"mode": nil, "on": nil, "password_file": nil, "allow_off": nil},
-			"rollout":     {"store": nil, "file": nil, "apply": nil, "instances": nil},
+			"rollout":     {"store": nil, "file": nil, "apply": nil, "instances": several},
 			"metrics": {
 				"url": nil, "user": nil, "password_file": nil, "token_file": nil, "tenant": nil,
-				"ca_file": nil, "cert_file": nil, "key_file": nil, "targets": nil, "dir": nil,
+				"ca_file": nil, "cert_file": nil, "key_file": nil, "targets": several, "dir": nil,
 			},
 			"notify": {
 				"slack_file": nil, "webhook_file": nil, "webhook_token_file": nil,
-				"mail_host": nil, "mail_port": nil, "mail_user": nil, "mail_password_file": nil, "mail_from": nil, "mail_to": nil, "mail_tls": nil,
+				"mail_host": nil, "mail_port": nil, "mail_user": nil, "mail_password_file": nil, "mail_from": nil, "mail_to": several, "mail_tls": nil,
 				"grafana": nil, "grafana_token_file": nil,
 			},
 		}
@@ -127,8 +130,12 @@ func (w *yamlWalk) complain(n ast.Node, format string, args ...any) {
 }
 
 func (w *yamlWalk) visit(n ast.Node, s section, path string) {
-	if s == nil {
+	switch {
+	case s == nil:
 		w.scalar(n, path)
+		return
+	case len(s) == 0:
+		w.several(n, path)
 		return
 	}
 	if n.Type() == ast.NullType { // a heading with nothing under it
@@ -162,6 +169,46 @@ func (w *yamlWalk) visit(n ast.Node, s section, path string) {
 		}
 		w.visit(iter.Value(), below, strings.TrimPrefix(path+"."+name, "."))
 	}
+}
+
+// several reads one value, or a list, whose values are kept as one with spaces between:
+// so they are read wherever else they are stated, and shown.
+func (w *yamlWalk) several(n ast.Node, path string) {
+	switch list := n.(type) {
+	case ast.MapNode:
+		w.complain(n, "%s must be a value or a list of them", path)
+	case *ast.SequenceNode:
+		if len(list.Values) == 0 {
+			w.complain(n, "%s has no value", path)
+			return
+		}
+		complaints := len(w.complaints)
+		var texts []string
+		for i, each := range list.Values {
+			texts = append(texts, w.oneOf(each, fmt.Sprintf("%s[%d]", path, i)))
+		}
+		if len(w.complaints) == complaints {
+			w.keep(list.Values[0], path, strings.Join(texts, " "))
+		}
+	default:
+		w.scalar(n, path)
+	}
+}
+
+// oneOf is the text of a list's value.
+func (w *yamlWalk) oneOf(n ast.Node, at string) string {
+	if _, mapping := n.(ast.MapNode); mapping { // within braces the parser takes http://h:1 for one
+		w.complain(n, "%s must be a single value; put it in quotes", at)
+		return ""
+	}
+	w.scalar(n, at)
+	one, read := w.values[at]
+	delete(w.values, at)
+	text := strings.TrimSpace(one.text)
+	if read && text == "" {
+		w.complain(n, "%s has no value", at)
+	}
+	return text
 }
 
 func (w *yamlWalk) scalar(n ast.Node, path string) {

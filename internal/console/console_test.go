@@ -320,3 +320,18 @@ func TestALongStatementFitsItsLine(t *testing.T) {
 		t.Errorf("what the server's pace says is not seen: %q", got)
 	}
 }
+
+// Guards against an invented end of a wait: that two follow says nothing of when the third,
+// which hangs, will.
+func TestInstancesThatAreWaitedForHaveNoPace(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 2, 13, 3, 15, 2, 0, time.UTC)
+	m := &moving{started: start}
+	for i, follow := range []int64{0, 2, 2, 2} {
+		m.update(ops.Progress{Done: follow, Total: 3, Unit: ops.UnitInstances}, start.Add(time.Duration(i)*time.Second))
+	}
+	want := "set       2 of 3 instances  66 %"
+	if got := m.line("set", 80, start.Add(5*time.Second), reports.Layout{}); got != want {
+		t.Errorf("shown %q, want %q", got, want)
+	}
+}

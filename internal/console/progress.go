@@ -45,9 +45,9 @@ func (m *moving) update(p ops.Progress, at time.Time) {
 
 func (m *moving) finished() bool { return m.last.Total > 0 && m.last.Done >= m.last.Total }
 
-// rate is units a second, 0 while it cannot be told.
+// rate is units a second, 0 while it cannot be told, and of what has no pace.
 func (m *moving) rate() float64 {
-	if len(m.samples) < 2 {
+	if len(m.samples) < 2 || m.last.Unit == ops.UnitInstances {
 		return 0
 	}
 	first, last := m.samples[0], m.samples[len(m.samples)-1]

@@ -72,6 +72,19 @@ type bucketSeries struct {
 	known  counting
 }
 
+// moments are those of the samples that count: the last at or before from, and all after.
+func (b *bucketSeries) moments(from time.Time) map[int64]bool {
+	points := b.series.Points
+	for len(points) > 1 && !points[1].At.After(from) {
+		points = points[1:]
+	}
+	all := map[int64]bool{}
+	for _, p := range points {
+		all[p.At.UnixMilli()] = true
+	}
+	return all
+}
+
 // histogramsOf puts the series of each histogram together.
 func histogramsOf(source Source, selector string, all []Series, known []counting) (map[string]*histogram, error) {
 	found := map[string]*histogram{}
@@ -115,6 +128,9 @@ func (h *histogram) increase(from time.Time) (map[float64]int64, error) {
 	resets := h.resets()
 	counts, below := map[float64]int64{}, int64(0)
 	for _, b := range h.buckets {
+		if h.partly(b, from) {
+			continue
+		}
 		c := b.known
 		c.resets = slices.SortedFunc(slices.Values(slices.Concat(c.resets, resets)), time.Time.Compare)
 		n, ok, err := increase(b.series, from, c)
@@ -133,6 +149,22 @@ func (h *histogram) increase(from time.Time) (map[float64]int64, error) {
 		counts[b.le], below = n, n
 	}
 	return counts, nil
+}
+
+// partly reports whether only some of the samples that count have the bound: one that a
+// release added, or took away, within the window. As little is known of it as of one that
+// only some instances have.
+func (h *histogram) partly(b *bucketSeries, from time.Time) bool {
+	all, some := h.buckets[len(h.buckets)-1].moments(from), b.moments(from)
+	if len(some) >= len(all) {
+		return false
+	}
+	for at := range some {
+		if !all[at] {
+			return false
+		}
+	}
+	return true
 }
 
 // resets finds when the histogram began anew. A restarted process soon has more

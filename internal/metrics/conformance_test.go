@@ -75,7 +75,7 @@ func TestBothSourcesCountTheSame(t *testing.T) {
 	target.Start(long, state(100, 1, 90, 101))
 	other.Start(long, state(200, 2, 190, 202))
 	seen(303)
-	from := time.Now()
+	from := metricstest.Begin(t, sources, target, other)
 	for i := range 5 { // some of these no scrape sees, some only one of the two
 		target.Set(state(110+float64(i), 2, 95, 112+float64(i)))
 	}

@@ -212,6 +212,15 @@ func TestBuckets(t *testing.T) {
 		"another spelling of a bound within the window": {[]metrics.Series{
 			bucket("a", "1", 0, 100, 15, 103), bucket("a", "1.0", 30, 104, 45, 106), bucket("a", "+Inf", 0, 100, 15, 103, 30, 104, 45, 106),
 		}, "[{1 6} {+Inf 6}] <nil>"},
+		"a bound that a release adds within the window": {[]metrics.Series{
+			bucket("a", "0.1", 0, 0, 15, 100, 30, 100, 45, 200), bucket("a", "0.3", 30, 250, 45, 500), bucket("a", "+Inf", 0, 0, 15, 500, 30, 250, 45, 500),
+		}, "[{0.1 300} {+Inf 1000}] <nil>"},
+		"a bound that a release takes away": {[]metrics.Series{
+			bucket("a", "0.1", 0, 0, 15, 100, 30, 50), bucket("a", "0.3", 0, 0, 15, 500), bucket("a", "+Inf", 0, 0, 15, 500, 30, 250),
+		}, "[{0.1 150} {+Inf 750}] <nil>"},
+		"a bound that was added before the window": {[]metrics.Series{
+			bucket("a", "0.3", -15, 2, 15, 5), bucket("a", "+Inf", -30, 1, -15, 3, 15, 7),
+		}, "[{0.3 3} {+Inf 4}] <nil>"},
 		"one bucket tells of the restart for all": {[]metrics.Series{
 			bucket("a", "0.1", 0, 1, 15, 4), bucket("a", "+Inf", 0, 50, 15, 5),
 		}, "[{0.1 4} {+Inf 5}] <nil>"},

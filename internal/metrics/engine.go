@@ -10,6 +10,8 @@ import (
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/storage"
+
+	"github.com/clipper/clipperops/internal/metrics/expression"
 )
 
 // evaluator answers PromQL about samples on disk.
@@ -27,7 +29,7 @@ func newEngine(logger *slog.Logger) *promql.Engine {
 		LookbackDelta:        lookBack, // as Prometheus's own default
 		EnableAtModifier:     true,
 		EnableNegativeOffset: true,
-		Parser:               promQL,
+		Parser:               expression.PromQL,
 	})
 }
 
@@ -87,7 +89,7 @@ func (s evaluator) instant(ctx context.Context, expr string, at time.Time) ([]Se
 // nothing of it; an error of read is one of the expression.
 func (s evaluator) evaluate(ctx context.Context, expr string, at time.Time, read func(parser.Value) error) error {
 	bad := func(err error) error {
-		return &BadQuery{Where: s.where, Query: expr, What: plain(parseError(err), 300)}
+		return &BadQuery{Where: s.where, Query: expr, What: plain(expression.MistakeOf(err).Error(), 300)}
 	}
 	query, err := s.engine.NewInstantQuery(ctx, s.over, nil, expr, at.Truncate(time.Millisecond))
 	if err != nil {

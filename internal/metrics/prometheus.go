@@ -13,6 +13,8 @@ import (
 	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/clipper/clipperops/internal/metrics/expression"
 )
 
 // prometheus asks a server.
@@ -118,7 +120,7 @@ const oddAnswer = "its answer has holes; is this address a Prometheus?"
 func (p *prometheus) Instant(ctx context.Context, expr string, at time.Time) ([]Series, error) {
 	// The client cannot read an answer that is a text. Otherwise it is the server
 	// that knows what is right: it may speak a dialect.
-	if parsed, err := promQL.ParseExpr(expr); err == nil && parsed.Type() == parser.ValueTypeString {
+	if parsed, err := expression.PromQL.ParseExpr(expr); err == nil && parsed.Type() == parser.ValueTypeString {
 		return nil, &BadQuery{Where: p.where, Query: expr, What: "it gives neither a value nor values by label, but a string"}
 	}
 	value, warnings, err := p.query(ctx, expr, at)

@@ -48,6 +48,9 @@ type Message struct {
 	Flag        string
 	At          time.Time // default: when it was posted
 	Tags        []string
+	// Sent is told of each channel that has taken the message; called by several goroutines.
+	// nil for nobody.
+	Sent func(channel string)
 }
 
 // Kind is the part of the key before the first colon.

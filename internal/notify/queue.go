@@ -130,6 +130,8 @@ func (q *Queue) run(ctx context.Context, l *lane) {
 		l.sent(lost, err)
 		if err != nil {
 			q.o.OnError(l.channel.String(), err)
+		} else if m.Sent != nil {
+			m.Sent(l.channel.String())
 		}
 	}
 }

@@ -198,6 +198,22 @@ func TestWhatFailsIsTriedAgain(t *testing.T) {
 	})
 }
 
+// Guards against a message that counts as sent when it was only taken, or was given up.
+func TestWhatWasSentIsSaid(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var r recorder
+		refuses := scripted{func(context.Context, notify.Message) error { return errors.New("no") }}
+		q := notify.New([]notify.Channel{&r, refuses}, notify.Options{})
+		var sent []string
+		q.Post(notify.Message{Title: "page", Sent: func(channel string) { sent = append(sent, channel+" has "+r.titles()) }})
+		finish(t, q)
+		if len(sent) != 1 || sent[0] != "recorder has page" {
+			t.Errorf("sent: %q", sent)
+		}
+	})
+}
+
 // TestAttemptsEnd: one that hangs is given up after its time, and Close says what it
 // could not send within its own.
 func TestAttemptsEnd(t *testing.T) {

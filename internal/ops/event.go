@@ -26,6 +26,9 @@ const (
 	UnitFiles Unit = "files"
 	// UnitBlocks are the server's pages of 8 kB.
 	UnitBlocks Unit = "blocks"
+	// UnitInstances are those of a service that are waited for: each comes when it comes, so
+	// that they have no pace.
+	UnitInstances Unit = "instances"
 )
 
 // Progress is how far something has come.

@@ -68,11 +68,12 @@ type Scratch struct {
 	clients []Holder
 }
 
-// scratchSQL lists whatever is named like a scratch database.
+// scratchSQL lists whatever is named like a scratch database. One that somebody drops
+// meanwhile has neither privileges nor a size: both are NULL.
 const scratchSQL = `
 SELECT d.oid, d.datname::text, pg_catalog.pg_get_userbyid(d.datdba)::text, coalesce(pg_catalog.shobj_description(d.oid, 'pg_database'), ''),
        pg_catalog.pg_has_role(d.datdba, 'USAGE'), pg_catalog.pg_get_userbyid(d.datdba) = current_user,
-       CASE WHEN has_database_privilege(d.oid, 'CONNECT') OR pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN pg_catalog.pg_database_size(d.oid) ELSE -1 END
+       coalesce(CASE WHEN has_database_privilege(d.oid, 'CONNECT') OR pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN pg_catalog.pg_database_size(d.oid) END, -1)
   FROM pg_catalog.pg_database d WHERE starts_with(d.datname::text, $1) ORDER BY d.datname`
 
 // ListScratch lists every database of the server that is named like a scratch

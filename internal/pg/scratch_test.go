@@ -2,6 +2,7 @@ package pg_test
 
 import (
 	"bufio"
+	"context"
 	"os"
 	"os/exec"
 	"slices"
@@ -212,6 +213,32 @@ func TestARoleDropsNobodyElsesScratchDatabase(t *testing.T) {
 	}
 	if s, _ := scratchOf(t, bob, hers); !strings.Contains(s.Why, "may not drop it") || !s.Ours {
 		t.Errorf("%+v", s)
+	}
+}
+
+// Guards against a list that fails because somebody drops one of its databases meanwhile:
+// a snapshot that is older than the drop has it still, and the server knows nothing of it.
+func TestADatabaseThatGoesWhileItIsListed(t *testing.T) {
+	t.Parallel()
+	server := ownServer(t)
+	name := pg.ScratchName(ulid.Make().String())
+	pgtest.Exec(t, server, "CREATE DATABASE "+name+" TEMPLATE template0")
+	conn := pgtest.Connect(t, server)
+	tx, err := conn.BeginTx(t.Context(), pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback(context.Background()) //nolint:errcheck // the test is over
+	if _, err := tx.Exec(t.Context(), "SELECT 1"); err != nil {
+		t.Fatal(err)
+	}
+	pgtest.Exec(t, server, "DROP DATABASE "+name)
+	var found, owner, comment string
+	var oid uint32
+	var mayDrop, mine bool
+	var size int64
+	if err := tx.QueryRow(t.Context(), pg.ScratchSQL, name).Scan(&oid, &found, &owner, &comment, &mayDrop, &mine, &size); err != nil || found != name || size != -1 {
+		t.Errorf("%s: %q of %d bytes, %v", name, found, size, err)
 	}
 }
 

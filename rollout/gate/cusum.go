@@ -73,7 +73,12 @@ func (c *CUSUM) Add(bad, total int64) (alarm bool) {
 		}
 		c.Logs = logs
 	}
-	return c.evidence() >= math.Log(c.Limit)
+	return c.Alarm()
+}
+
+// Alarm tells whether the limit is reached, by what was added so far.
+func (c CUSUM) Alarm() bool {
+	return c.Check() == nil && c.evidence() >= math.Log(c.Limit)
 }
 
 // Evidence is the mean of M as a power of ten: with a limit of 10⁴ the alarm is at 4.

@@ -169,3 +169,22 @@ func TestCUSUMsThatCannotBe(t *testing.T) {
 		t.Errorf("the plan's: %v, evidence %v", c.Check(), c.Evidence())
 	}
 }
+
+// The alarm lasts until more is added, or it is reset, and is none of a state that cannot be.
+func TestTheAlarmLasts(t *testing.T) {
+	t.Parallel()
+	c := gate.NewCUSUM(0.02, []float64{0.04, 0.3}, 10_000)
+	if c.Alarm() {
+		t.Error("alarm of nothing")
+	}
+	if c.Add(20, 30); !c.Alarm() {
+		t.Errorf("no alarm at 10^%.1f", c.Evidence())
+	}
+	if c.Reset(); c.Alarm() {
+		t.Error("the alarm outlasts a reset")
+	}
+	c.Logs = nil
+	if c.Alarm() {
+		t.Error("alarm of no state")
+	}
+}

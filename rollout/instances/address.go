@@ -137,15 +137,17 @@ func (p Places) reach(ctx context.Context, c container, wanted int, port string)
 			return net.JoinHostPort(host, strconv.Itoa(published.PublishedPort)), nil
 		}
 	}
-	out, err := p.docker(ctx, "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}", c.Name)
+	out, err := p.docker(ctx, "inspect", "--format", "{{.HostConfig.NetworkMode}} {{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}", c.Name)
 	if err != nil {
 		return "", fmt.Errorf("asking docker for the address of %s: %w", c.Name, err)
 	}
-	addresses := strings.Fields(string(out))
-	if len(addresses) == 0 {
-		return "", fmt.Errorf("the container %s has no address", c.Name)
+	switch words := strings.Fields(string(out)); {
+	case len(words) > 1: // the network, and an address for each
+		return net.JoinHostPort(words[1], port), nil
+	case len(words) == 1 && words[0] == "host": // it has this machine's
+		return net.JoinHostPort("127.0.0.1", port), nil
 	}
-	return net.JoinHostPort(addresses[0], port), nil
+	return "", fmt.Errorf("the container %s has no address: publish its port %s, or give it a network", c.Name, port)
 }
 
 // parseContainers reads one array, or an object a line: compose has written both.

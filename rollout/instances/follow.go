@@ -24,14 +24,6 @@ type Followed struct {
 	Behind []View `json:"behind,omitempty"`
 }
 
-// Sees reports whether the instance sees the flag as it was set.
-func (v View) Sees(f featureflag.Flag) bool {
-	if !v.Known {
-		return !f.Enabled && v.Problem == unknownFlag // off for everybody
-	}
-	return v.Enabled == f.Enabled && v.Percentage == f.Percentage && v.Users == len(f.Users())
-}
-
 // errNobody is that places were stated, and nobody is there.
 var errNobody = errors.New("no instance is running where they are said to be")
 
@@ -56,7 +48,7 @@ func (c Client) Follow(ctx context.Context, f featureflag.Flag, timeout time.Dur
 			result.Instances, result.Behind = views, nil
 			for _, v := range views {
 				if !v.Sees(f) {
-					result.Behind = append(result.Behind, v)
+					result.Behind = append(result.Behind, v.Against(f))
 				}
 			}
 		}

@@ -44,7 +44,8 @@ func tenth(t *testing.T) featureflag.Flag {
 func docker(t *testing.T, ps string) []string {
 	t.Helper()
 	dir := t.TempDir()
-	script := "#!/bin/sh\ncase \"$1\" in\ncompose) /bin/cat '" + dir + "/ps';;\ninspect) echo '172.20.0.7 10.1.1.1 ';;\nesac\n"
+	script := "#!/bin/sh\ncase \"$1\" in\ncompose) /bin/cat '" + dir + "/ps';;\ninspect)\n" +
+		"  case \"$4\" in\n  b-host) echo 'host  ';;\n  b-alone) echo 'none  ';;\n  *) echo 'clipper_default 172.20.0.7 10.1.1.1 ';;\n  esac;;\nesac\n"
 	if err := os.WriteFile(filepath.Join(dir, "docker"), []byte(script), 0o700); err != nil { //nolint:gosec // it is a program
 		t.Fatal(err)
 	}
@@ -60,6 +61,8 @@ func TestPlaces(t *testing.T) {
 	const bound = `{"Name":"b-2","State":"running","Publishers":[{"URL":"192.168.1.5","TargetPort":8080,"PublishedPort":32002}]}`
 	const unpublished = `{"Name":"b-3","State":"running","Publishers":[{"URL":"","TargetPort":8080,"PublishedPort":0}]}`
 	const stopped = `{"Name":"b-4","State":"exited","Publishers":[]}`
+	const ofHost = `{"Name":"b-host","State":"running","Publishers":[]}`
+	const alone = `{"Name":"b-alone","State":"running","Publishers":[]}`
 	lookup := func(_ context.Context, name string) ([]string, error) {
 		if name != "backend" {
 			return nil, errors.New("no such host")
@@ -73,14 +76,16 @@ func TestPlaces(t *testing.T) {
 		want []string
 		err  string
 	}{
-		"static, each once": {[]string{"http://b:1/", "http://a:1", "http://b:1"}, "", []string{"http://a:1", "http://b:1"}, ""},
-		"all of a name":     {[]string{"dns+http://backend:8080"}, "", []string{"http://10.0.0.1:8080", "http://10.0.0.2:8080", "http://[fd00::1]:8080"}, ""},
-		"no such name":      {[]string{"dns+http://frontend:8080"}, "", nil, "behind frontend: no such host"},
-		"lines":             {[]string{"compose+http://backend:8080"}, strings.Join([]string{published, bound, unpublished, stopped}, "\n"), all, ""},
-		"an array":          {[]string{"compose+http://backend:8080"}, "[" + strings.Join([]string{published, bound, unpublished, stopped}, ",") + "]", all, ""},
-		"none runs":         {[]string{"compose+http://backend:8080"}, stopped, nil, ""},
-		"garbage":           {[]string{"compose+http://backend:8080"}, "no configuration file provided", nil, "cannot be read"},
-		"another scheme":    {[]string{"swarm+http://backend:8080"}, "", nil, "none of http"},
+		"static, each once":  {[]string{"http://b:1/", "http://a:1", "http://b:1"}, "", []string{"http://a:1", "http://b:1"}, ""},
+		"all of a name":      {[]string{"dns+http://backend:8080"}, "", []string{"http://10.0.0.1:8080", "http://10.0.0.2:8080", "http://[fd00::1]:8080"}, ""},
+		"no such name":       {[]string{"dns+http://frontend:8080"}, "", nil, "behind frontend: no such host"},
+		"lines":              {[]string{"compose+http://backend:8080"}, strings.Join([]string{published, bound, unpublished, stopped}, "\n"), all, ""},
+		"an array":           {[]string{"compose+http://backend:8080"}, "[" + strings.Join([]string{published, bound, unpublished, stopped}, ",") + "]", all, ""},
+		"none runs":          {[]string{"compose+http://backend:8080"}, stopped, nil, ""},
+		"the host's network": {[]string{"compose+http://backend:8080"}, ofHost, []string{"http://127.0.0.1:8080"}, ""},
+		"no network":         {[]string{"compose+http://backend:8080"}, alone, nil, "b-alone has no address: publish its port 8080"},
+		"garbage":            {[]string{"compose+http://backend:8080"}, "no configuration file provided", nil, "cannot be read"},
+		"another scheme":     {[]string{"swarm+http://backend:8080"}, "", nil, "none of http"},
 	} {
 		got, err := Places{URLs: c.urls, Environ: docker(t, c.ps), Lookup: lookup}.Find(t.Context())
 		if !slices.Equal(got, c.want) || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {

@@ -2,6 +2,8 @@ package envfile_test
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -18,19 +20,19 @@ func TestWhatLeadsToTheFileIsFollowed(t *testing.T) {
 	for name, c := range map[string]struct {
 		links  map[string]string // name → where it leads to
 		open   string
-		change func(t *testing.T, base string)
+		change func(t *testing.T, base string, seen <-chan report)
 	}{
 		"a link in the middle":    {map[string]string{"a/f": "../b/f", "b/f": "../off/f"}, "a/f", swap("b/f", "../on/f")},
 		"a folder that is a link": {map[string]string{"current": "off"}, "current/f", swap("current", "on")},
 		"a link to a whole path":  {map[string]string{"current": "/off"}, "current/f", swap("current", "/on")},
 		"a link above a folder":   {map[string]string{"current": "deep/off"}, "current/etc/f", swap("current", "deep/on")},
-		"a folder that is renamed": {nil, "off/f", func(t *testing.T, base string) {
+		"a folder that is renamed": {nil, "off/f", func(t *testing.T, base string, _ <-chan report) {
 			rename(t, base, "off", "before")
 			rename(t, base, "on", "off")
 		}},
-		"a folder that was gone": {nil, "off/f", func(t *testing.T, base string) {
+		"a folder that was gone": {nil, "off/f", func(t *testing.T, base string, seen <-chan report) {
 			rename(t, base, "off", "before")
-			time.Sleep(200 * time.Millisecond) // long enough for it to be seen that there is none
+			await(t, seen, "that there is no file", func(r report) bool { return errors.Is(r.err, fs.ErrNotExist) })
 			rename(t, base, "on", "off")
 		}},
 	} {
@@ -52,35 +54,47 @@ func TestWhatLeadsToTheFileIsFollowed(t *testing.T) {
 			for link, target := range c.links {
 				lead(t, base, link, target)
 			}
-			reports := make(chan featureflag.State, 100)
+			seen := make(chan report, 100)
 			ctx, stop := context.WithCancel(t.Context())
 			done := make(chan struct{})
 			go func() {
 				defer close(done)
-				envfile.Open(filepath.Join(base, c.open)).Poll(time.Hour).Watch(ctx, func(s featureflag.State, _ error) { reports <- s })
+				envfile.Open(filepath.Join(base, c.open)).Poll(time.Hour).Watch(ctx, func(s featureflag.State, err error) { seen <- report{s["a"], err} })
 			}()
 			defer func() { stop(); <-done }()
-			if f := (<-reports)["a"]; f.Enabled || f.Version == 0 {
+			if f := (<-seen).flag; f.Enabled || f.Version == 0 {
 				t.Fatalf("it begins as %s", f)
 			}
-			c.change(t, base)
-			for limit := time.After(2 * time.Minute); ; {
-				select {
-				case s := <-reports:
-					if s["a"].Enabled {
-						return
-					}
-				case <-limit:
-					t.Fatal("the change was not noticed")
-				}
-			}
+			c.change(t, base, seen)
+			await(t, seen, "the change", func(r report) bool { return r.flag.Enabled })
 		})
 	}
 }
 
+// report is what a watch tells: the flag, or why it cannot be read.
+type report struct {
+	flag featureflag.Flag
+	err  error
+}
+
+// await reads reports until one is as it is to be.
+func await(t *testing.T, seen <-chan report, what string, is func(report) bool) {
+	t.Helper()
+	for limit := time.After(2 * time.Minute); ; {
+		select {
+		case r := <-seen:
+			if is(r) {
+				return
+			}
+		case <-limit:
+			t.Fatalf("not noticed: %s", what)
+		}
+	}
+}
+
 // swap makes a link lead elsewhere, at once.
-func swap(link, target string) func(*testing.T, string) {
-	return func(t *testing.T, base string) {
+func swap(link, target string) func(*testing.T, string, <-chan report) {
+	return func(t *testing.T, base string, _ <-chan report) {
 		lead(t, base, link+".next", target)
 		rename(t, base, link+".next", link)
 	}

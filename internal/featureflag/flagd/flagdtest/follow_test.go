@@ -19,8 +19,10 @@ func payload(source string, content []byte) sync.DataSync {
 // TestFlagdFollowsTheFile with its own file sync, through many replacements: it reads
 // each new state, and never one that is half or gone.
 func TestFlagdFollowsTheFile(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{file.FSNOTIFY, file.FILEINFO} {
 		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
 			path := written(t, newFlag(t, true, 0))
 			e := newEngine(t, path)
 			source := file.NewFileSync(path, kind, e.Logger)

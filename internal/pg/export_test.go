@@ -1,0 +1,4 @@
+package pg
+
+// ScratchSQL is what scratch databases are listed by.
+const ScratchSQL = scratchSQL

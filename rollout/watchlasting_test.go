@@ -1,0 +1,126 @@
+package rollout
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/clipper/clipperops/internal/pgtest"
+	"github.com/clipper/clipperops/rollout/instances"
+)
+
+// told are the alerts of a report: "drift", "over: drift".
+func told(r Report) []string {
+	var all []string
+	for _, a := range r.Alerts {
+		text := a.ID
+		if a.Over {
+			text = "over: " + text
+		}
+		all = append(all, text)
+	}
+	return all
+}
+
+// Guards against a lasting alert that every run of cron tells anew and none ends, and a
+// watch that takes over and tells what was told: each look here is another watch's.
+func TestWatchesThatLookOnceTellAnAlertOnce(t *testing.T) {
+	t.Parallel()
+	w := newWatched(t, false)
+	var mute atomic.Bool
+	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		if flags, err := w.store.Load(r.Context()); err == nil && !mute.Load() {
+			writeFlag(out, flags[flagKey])
+			return
+		}
+		http.Error(out, "not now", http.StatusServiceUnavailable)
+	}))
+	t.Cleanup(server.Close)
+	var all []string
+	looks := func(n int, bad, total float64) {
+		for range n {
+			w.watcher = w.begin(rules(false))
+			w.watcher.Controller.Instances = instances.Client{Places: instances.Places{URLs: []string{server.URL}}}
+			all = append(all, told(w.tick(bad, total))...)
+		}
+	}
+	looks(3, 0, 20)
+	pgtest.Exec(t, w.target, `UPDATE clipperops.feature_flags SET percentage = 70`)
+	looks(5, 0, 20)
+	pgtest.Exec(t, w.target, `UPDATE clipperops.feature_flags SET percentage = 50`)
+	mute.Store(true)
+	looks(5, 0, 20)
+	mute.Store(false)
+	looks(2, 0, 20)
+	looks(15, 3, 20)
+	looks(22, 0, 20)
+	want := []string{"drift", "over: drift", "instances", "over: instances", "error-rate", "over: error-rate"}
+	if !slices.Equal(all, want) {
+		t.Errorf("told: %q, want %q", all, want)
+	}
+}
+
+// A watch that begins after a long time tells that what was told is over.
+func TestWhatEndedWhileNobodyWatchedIsToldToBeOver(t *testing.T) {
+	t.Parallel()
+	w := newWatched(t, false)
+	pgtest.Exec(t, w.target, `UPDATE clipperops.feature_flags SET percentage = 70`)
+	if got := told(w.tick(0, 20)); !slices.Equal(got, []string{"drift"}) {
+		t.Fatalf("told: %q", got)
+	}
+	pgtest.Exec(t, w.target, `UPDATE clipperops.feature_flags SET percentage = 50`)
+	w.clock.advance(3 * time.Hour)
+	w.src.scrape(w.clock.Now(), allOf, 0)
+	w.src.scrape(w.clock.Now(), badOf, 0)
+	w.watcher = w.begin(rules(false))
+	if got := told(w.tick(0, 20)); !slices.Equal(got, []string{"over: drift"}) {
+		t.Errorf("told: %q", got)
+	}
+}
+
+// A record from before alerts were kept is read, and one that knows an alert which the
+// release has no more tells nothing of it.
+func TestARecordOfAnotherReleaseOrTime(t *testing.T) {
+	t.Parallel()
+	w := newWatched(t, false)
+	pgtest.Exec(t, w.target, `UPDATE clipperops.feature_flags SET percentage = 70`)
+	w.tick(0, 20)
+	pgtest.Exec(t, w.target, `UPDATE clipperops.rollout_samples SET sample = sample - 'firing' - 'late'`)
+	w.watcher = w.begin(rules(false))
+	if got := told(w.tick(0, 20)); !slices.Equal(got, []string{"drift"}) {
+		t.Errorf("told: %q", got)
+	}
+	pgtest.Exec(t, w.target, `UPDATE clipperops.rollout_samples SET sample = jsonb_set(sample, '{firing}', '["drift", "no-longer-there"]')`)
+	w.watcher = w.begin(rules(false))
+	if r := w.tick(0, 20); len(r.Alerts) > 0 || !slices.Equal(r.Sample.Firing, []string{"drift"}) {
+		t.Errorf("told: %q, kept: %q", told(r), r.Sample.Firing)
+	}
+}
+
+// What could not be kept is told all the same, and once more by the next watch.
+func TestAnAlertThatCannotBeKeptIsTold(t *testing.T) {
+	t.Parallel()
+	w := newWatched(t, false)
+	killer, pid := pgtest.Connect(t, w.target), w.watcher.Controller.Record.conn.PgConn().PID()
+	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) {
+		if _, err := killer.Exec(t.Context(), "SELECT pg_terminate_backend($1, 5000)", pid); err != nil {
+			t.Error(err)
+		}
+		http.Error(out, "not now", http.StatusServiceUnavailable)
+	}))
+	t.Cleanup(server.Close)
+	w.watcher.Controller.Instances = instances.Client{Places: instances.Places{URLs: []string{server.URL}}}
+	pgtest.Exec(t, w.target, `UPDATE clipperops.feature_flags SET percentage = 70`)
+	r := w.tick(0, 20)
+	if !slices.Equal(told(r), []string{"drift"}) || !slices.ContainsFunc(r.Problems, func(p string) bool { return strings.HasPrefix(p, "which alerts are on could not be kept: ") }) {
+		t.Errorf("told: %q, problems: %q", told(r), r.Problems)
+	}
+	w.watcher = w.begin(rules(false))
+	if got := told(w.tick(0, 20)); !slices.Equal(got, []string{"drift"}) {
+		t.Errorf("told: %q", got)
+	}
+}

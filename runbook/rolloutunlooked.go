@@ -1,0 +1,56 @@
+package runbook
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/clipper/clipperops/internal/ops"
+)
+
+// unlooked is the failure of a command that could not see the flag. A server that cannot be
+// reached is told of in the words that every command has for it.
+func (e *exposing) unlooked(ctx context.Context, err error) error {
+	explained := ops.AsFailure(err)
+	if len(explained.Next) == 0 {
+		explained = ops.AsFailure(e.unreadable(err))
+		if !e.manner.reads && serverCode(err) == "42501" { // who changes something needs more than to read it
+			explained.Next = e.writeGrants()
+		}
+	}
+	f := *ops.AsFailure(nothingChanged(explained))
+	if e.controller != nil && e.controller.RecordErr != nil && notConnected(err) {
+		f = *ops.AsFailure(e.controller.RecordErr)
+		f.What = "the flag cannot be read: " + f.What
+		f.Next = append(f.Next[:len(f.Next):len(f.Next)], "then the same command again")
+	}
+	if len(f.Next) == 0 && ctx.Err() == nil {
+		f.Next = []string{"see that it answers, then the same command again"}
+		if file := e.Config.Rollout.File; file != "" {
+			f.Next = []string{"see that " + file + " is there and can be read, then the same command again"}
+		}
+	}
+	if e.manner.lax && !e.manner.reads && f.Code != ops.ExitUsage {
+		f.State = []string{"nothing was changed: the flag is what it was, and services keep what they saw last"}
+	}
+	if e.manner.off && f.Code != ops.ExitUsage && ctx.Err() == nil {
+		f.Next = append(f.Next[:len(f.Next):len(f.Next)], e.lastResort()...)
+	}
+	return &f
+}
+
+// lastResort turns the feature off where the flag cannot be reached from here.
+func (e *exposing) lastResort() []string {
+	const stop = "if that cannot be had either, stop the service"
+	if file := e.Config.Rollout.File; e.Config.Rollout.Store != "postgres" {
+		return []string{"or turn " + e.Release.Rollout.Flag + " off by hand in " + file + " on its machine", stop}
+	}
+	return []string{
+		"or from a machine that reaches the database, as a user who may write: UPDATE clipperops.feature_flags SET enabled = false WHERE key = '" + e.Release.Rollout.Flag + "';",
+		stop,
+	}
+}
+
+// notConnected reports whether it is the database that cannot be reached.
+func notConnected(err error) bool { return errors.As(err, new(*pgconn.ConnectError)) }
