@@ -109,7 +109,7 @@ var traps = []trap{
 	},
 	{
 		name: "DETACH PARTITION", lock: AccessExclusive, on: "the parent",
-		instead: "DETACH PARTITION … CONCURRENTLY, alone in its file", find: detachPartition,
+		instead: "DETACH PARTITION … CONCURRENTLY, alone in its file: AE on the partition alone, at its end", find: detachPartition,
 	},
 	{
 		name: "CREATE TABLE … PARTITION OF", lock: AccessExclusive, on: "the parent",

@@ -3,6 +3,7 @@ package rehearsal
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,10 +25,11 @@ const (
 // guard finds the locks of a statement that runs outside a transaction: they are gone
 // when it is over. It holds SHARE on every table, so that a statement which wants more
 // than to read, or to lock rows, has to wait, and can be seen waiting; then it steps
-// aside from what was asked for, and from nothing else.
+// aside from what was asked for, and no further than it must: a statement that commits
+// inside may come back for more, as DETACH PARTITION … CONCURRENTLY does.
 type guard struct {
 	// two sessions hold the locks in turn: the second takes those that are to stay
-	// before the first lets all of its own go. SHARE does not exclude SHARE.
+	// before the first lets all of its own go. None of the modes they take excludes another.
 	two [2]*pgx.Conn
 	at  int
 	pid uint32
@@ -50,19 +52,18 @@ type sighting struct {
 	since time.Time
 }
 
-// tablesSQL are the tables the role may lock, but for those the session has locked or
-// waits for. LOCK does not take materialized views; what is said of one takes SHARE UPDATE
-// EXCLUSIVE, and is not said in the end.
+// tablesSQL are the tables and materialized views the role may lock, each with the modes
+// that the session has of it or waits for.
 const tablesSQL = `
-SELECT coalesce(pg_catalog.string_agg(pg_catalog.format('ONLY %I.%I', n.nspname, c.relname), ', ' ORDER BY c.oid) FILTER (WHERE c.relkind <> 'm'), ''),
-       coalesce(pg_catalog.string_agg(pg_catalog.format(';COMMENT ON MATERIALIZED VIEW %I.%I IS NULL', n.nspname, c.relname), '' ORDER BY c.oid)
-                FILTER (WHERE c.relkind = 'm' AND pg_catalog.pg_has_role(c.relowner, 'USAGE')), '')
+SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), c.relkind = 'm',
+       ARRAY(SELECT l.mode FROM pg_catalog.pg_locks l WHERE l.pid = $1::int AND l.relation = c.oid
+                AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()))
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE c.relkind IN ('r', 'p', 'm') AND c.relpersistence <> 't' AND c.oid >= ` + firstUserOID + `
+ WHERE (c.relkind IN ('r', 'p') OR c.relkind = 'm' AND pg_catalog.pg_has_role(c.relowner, 'USAGE'))
+   AND c.relpersistence <> 't' AND c.oid >= ` + firstUserOID + `
    AND n.nspname !~ '^pg_' AND n.nspname <> 'clipperops' AND c.relname <> 'schema_migrations'
    AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE')
-   AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.pid = $1::int AND l.relation = c.oid
-                      AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()))`
+ ORDER BY c.oid`
 
 // watchSQL are the session's locks on relations, and whatever it waits for.
 const watchSQL = `
@@ -91,29 +92,75 @@ func (r *rehearsal) newGuard(ctx context.Context, pid uint32) (*guard, error) {
 	return g, nil
 }
 
-// stand locks every table that the statement has not come to. That it cannot is no
+// stand locks every table as strongly as it can beside the statement. That it cannot is no
 // error: the statement is watched all the same.
 func (g *guard) stand(ctx context.Context, conn *pgx.Conn, first bool) error {
-	var tables, views string
-	if err := conn.QueryRow(ctx, tablesSQL, int32(g.pid)).Scan(&tables, &views); err != nil {
+	tables, views, err := g.others(ctx, conn)
+	if err != nil {
 		return err
 	}
 	sql := "BEGIN;SET LOCAL lock_timeout = '" + guardPatience + "'"
-	if tables != "" {
-		sql += ";LOCK TABLE " + tables + " IN SHARE MODE"
+	for mode, names := range tables {
+		if len(names) == 0 {
+			continue
+		}
+		sql += ";LOCK TABLE ONLY " + strings.Join(names, ", ONLY ") + " IN " + LockMode(mode).String() + " MODE"
 		if !first { // the statement waits for us meanwhile
 			sql += " NOWAIT"
 		}
 	}
 	if first {
-		sql += views
+		// LOCK does not take materialized views; what is said of one takes SHARE UPDATE
+		// EXCLUSIVE, and is not said in the end.
+		for _, view := range views {
+			sql += ";COMMENT ON MATERIALIZED VIEW " + view + " IS NULL"
+		}
 	}
-	err := conn.PgConn().Exec(ctx, sql).Close()
+	err = conn.PgConn().Exec(ctx, sql).Close()
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) {
 		return stepAside(ctx, conn)
 	}
 	return err
+}
+
+// others are the tables to lock, by the mode, and the materialized views.
+func (g *guard) others(ctx context.Context, conn *pgx.Conn) (tables [AccessExclusive][]string, views []string, err error) {
+	rows, err := conn.Query(ctx, tablesSQL, int32(g.pid))
+	if err != nil {
+		return tables, nil, err
+	}
+	var name string
+	var view bool
+	var asked []string
+	_, err = pgx.ForEachRow(rows, []any{&name, &view, &asked}, func() error {
+		strongest := NoLock
+		for _, mode := range asked {
+			strongest = max(strongest, ParseLockMode(mode))
+		}
+		if beside := beside(strongest); view {
+			views = append(views, name)
+		} else if beside != NoLock {
+			tables[beside] = append(tables[beside], name)
+		}
+		return nil
+	})
+	return tables, views, err
+}
+
+// beside is what the guard holds of a table of which the statement has that: what excludes
+// neither it nor the guard's other session, and as much as possible of what is stronger.
+// https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-TABLES
+func beside(statement LockMode) LockMode {
+	switch statement {
+	case AccessExclusive:
+		return NoLock
+	case Exclusive:
+		return AccessShare
+	case ShareRowExclusive, ShareUpdateExclusive, RowExclusive:
+		return RowShare
+	}
+	return Share
 }
 
 func (g *guard) standing() bool { return g.two[g.at].PgConn().TxStatus() == 'T' }

@@ -46,7 +46,11 @@ func TestWhatRunsOutsideATransaction(t *testing.T) {
 		"vacuum": {"VACUUM pets;", []string{"lock table pets SHARE UPDATE EXCLUSIVE"}},
 		"detach": {
 			"ALTER TABLE events DETACH PARTITION events_2024 CONCURRENTLY;",
-			[]string{"lock partitioned table events SHARE UPDATE EXCLUSIVE", "lock table events_2024 SHARE UPDATE EXCLUSIVE"},
+			[]string{"lock partitioned table events SHARE UPDATE EXCLUSIVE", "lock table events_2024 ACCESS EXCLUSIVE"},
+		},
+		"code that comes back for more": {
+			"DO $$ BEGIN UPDATE people SET age = 1 WHERE id = 1; COMMIT; ALTER TABLE people ADD COLUMN a int; COMMIT; END $$;",
+			[]string{"lock table people ACCESS EXCLUSIVE"},
 		},
 		"code that commits": {
 			"DO $$ BEGIN ALTER TABLE people ADD COLUMN a int; COMMIT; DROP TABLE pets; COMMIT; END $$;",
