@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/clipper/clipperops/internal/featureflag"
 	"github.com/clipper/clipperops/rollout/instances"
 )
@@ -37,6 +39,11 @@ type Controller struct {
 	Instances instances.Client
 	Timeout   time.Duration
 	Now       func() time.Time
+	// RecordTime is the clock that the record goes by: DatabaseTime; nil for Now.
+	RecordTime func(context.Context, *pgx.Conn) (time.Time, error)
+	// ahead is how much the record's clock is ahead of Now, in whole seconds: less is not
+	// told from the way there.
+	ahead time.Duration
 	// By is who acts, from Host, in Run.
 	By, Host, Run string
 }
@@ -84,7 +91,7 @@ func (c *Controller) Do(ctx context.Context, v View, change Change, progress fun
 
 // set is the first half of Do: when it is over the change is made, and recorded.
 func (c *Controller) set(ctx context.Context, v View, change Change) (Done, error) {
-	change.At, change.By, change.Host, change.Run = c.Now().UTC(), c.By, c.Host, c.Run
+	change.At, change.By, change.Host, change.Run = c.Stamp(), c.By, c.Host, c.Run
 	if change.Kind != KindAdopt { // that is told from where the rollout left it
 		change.From = v.Actual()
 	}
@@ -162,7 +169,7 @@ func (c *Controller) Update(ctx context.Context, s State, e Event) (State, error
 	if c.Record == nil {
 		return s, c.RecordErr
 	}
-	e.At, e.By, e.Host, e.Run = c.Now().UTC(), c.By, c.Host, c.Run
+	e.At, e.By, e.Host, e.Run = c.Stamp(), c.By, c.Host, c.Run
 	if e.Phase == "" {
 		e.Phase = s.Phase
 	}

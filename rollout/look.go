@@ -30,8 +30,11 @@ func (v View) Drifted() bool {
 // is told.
 func (c *Controller) Look(ctx context.Context) (View, error) {
 	v, err := c.lookAtBoth(ctx)
+	if err == nil {
+		c.compareClocks(ctx)
+	}
 	// A note from the future is of a clock that was set back since.
-	if err != nil || v.State.Pending == nil || c.Now().Sub(v.State.Pending.At).Abs() < underWay {
+	if err != nil || v.State.Pending == nil || c.Stamp().Sub(v.State.Pending.At).Abs() < underWay {
 		return v, err
 	}
 	v, err = c.settle(ctx, v)

@@ -73,12 +73,15 @@ func (w *Watcher) Tick(ctx context.Context) (Report, error) {
 	if err := w.load(ctx, now); err != nil {
 		return r, err
 	}
+	if apart := w.Controller.ClocksApart(); apart != "" {
+		r.Problems = append(r.Problems, "clock: "+apart+", and metrics are asked by it: set it")
+	}
 	w.tellLeft(ctx, r)
 	// What a clock that was set back has told of the future is not so.
 	w.samples = slices.DeleteFunc(w.samples, func(s Sample) bool { return s.At.After(now) })
 	clean := w.clean(r.View.State, now)
 	r.Sample = w.count(ctx, now, clean, r.View)
-	if c := r.View.State.Clean; c.After(now) {
+	if c := r.View.State.Clean; w.Controller.Here(c).After(now) {
 		r.Sample.Ahead = c
 	}
 	if r.Sample.Problem != "" {
@@ -124,8 +127,8 @@ func (w *Watcher) load(ctx context.Context, now time.Time) error {
 // because this clock was set back or another's is ahead, would leave the rules blind until
 // then: what comes after the first look that saw it counts, whichever watch looked.
 func (w *Watcher) clean(s State, now time.Time) time.Time {
-	if !s.Clean.After(now) {
-		return s.Clean
+	if here := w.Controller.Here(s.Clean); !here.After(now) {
+		return here
 	}
 	for _, one := range w.samples {
 		if one.Ahead.Equal(s.Clean) {

@@ -16,11 +16,11 @@ func (w *Watcher) moveOn(ctx context.Context, r *Report) {
 	if !w.AutoAdvance || i < 0 || i == len(w.Phases)-1 {
 		return
 	}
-	s, phase := r.View.State, w.Phases[i]
-	if s.Pending != nil || !w.mayAsk(s, phase, r.At) || !Met(Standing(s, w.Phases, w.Release.SignOffs, r.View.Actual(), r.At)) {
+	s, phase, now := r.View.State, w.Phases[i], w.Controller.Stamp()
+	if s.Pending != nil || !w.mayAsk(s, phase, now) || !Met(Standing(s, w.Phases, w.Release.SignOffs, r.View.Actual(), now)) {
 		return
 	}
-	window, src := Window{From: s.Clean, To: r.At, Before: s.Began}, metrics.Remember(w.Source)
+	window, src := Window{From: w.Controller.Here(s.Clean), To: r.At, Before: w.Controller.Here(s.Began)}, metrics.Remember(w.Source)
 	if phase.Samples > 0 && samples(ctx, src, w.Release, phase, window).Verdict != gate.Pass {
 		return // how many there were says nothing of how good they were
 	}
@@ -70,7 +70,8 @@ func (w *Watcher) notYet(ctx context.Context, r *Report, p release.Phase, rs []R
 		}
 	}
 	s, verdict, text := r.View.State, Verdict(rs), strings.Join(words, "; ")
-	s.Asked = &Asked{At: r.At, Clean: s.Clean, Verdict: verdict}
+	now := w.Controller.Stamp()
+	s.Asked = &Asked{At: now, Clean: s.Clean, Verdict: verdict}
 	saved, err := w.Controller.Update(ctx, s, Event{Kind: KindAsked, Text: string(verdict) + ": " + text})
 	if err != nil {
 		r.Problems = append(r.Problems, "the gates' answer could not be kept: "+err.Error())
@@ -78,7 +79,7 @@ func (w *Watcher) notYet(ctx context.Context, r *Report, p release.Phase, rs []R
 	}
 	r.View.State = saved
 	a := Alert{ID: AutoAdvanceRule, Title: "the gates do not let the rollout move on by itself", Level: "warning", Words: text}
-	if verdict == gate.Hold && r.At.Before(s.Since.Add(p.Soak.Most)) {
+	if verdict == gate.Hold && now.Before(s.Since.Add(p.Soak.Most)) {
 		a.Words += "; they are asked again " + stamp(s.Since.Add(p.Soak.Most))
 	}
 	r.Alerts = append(r.Alerts, a)

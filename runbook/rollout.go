@@ -103,7 +103,7 @@ func (e *exposing) open(ctx context.Context, s *ops.Step) error {
 		store = unmade{store}
 	}
 	e.controller = &rollout.Controller{
-		Flag: e.Release.Rollout.Flag, Store: store, Apply: e.applier(), Timeout: e.o.Propagation, Now: e.Now,
+		Flag: e.Release.Rollout.Flag, Store: store, Apply: e.applier(), Timeout: e.o.Propagation, Now: e.Now, RecordTime: e.RecordTime,
 		Instances: instances.Client{Places: e.places(e.Config.Rollout.Instances)},
 		By:        e.Operator, Host: e.Host, Run: e.run.ID, Lax: e.manner.lax, Reads: e.manner.reads,
 	}
@@ -120,6 +120,9 @@ func (e *exposing) open(ctx context.Context, s *ops.Step) error {
 	}
 	if e.controller.Record == nil {
 		s.Record(finding("rollout.record", ops.Warn("where the rollout stands cannot be read: "+ops.AsFailure(e.controller.RecordErr).What, "see that the database answers; less is possible all the same, and is not recorded")))
+	}
+	if apart := e.controller.ClocksApart(); apart != "" {
+		s.Record(finding("rollout.clock", ops.Warn(apart+": what is recorded has the database's time, and metrics are asked by this machine's", "set the clock: timedatectl set-ntp true")))
 	}
 	if e.view.Note != "" {
 		s.Record(finding("rollout.settled", ops.Warn(e.view.Note, "")))

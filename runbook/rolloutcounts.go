@@ -21,7 +21,7 @@ func (e *exposing) countsNow(c release.SignOff) error {
 		f.Next = []string{e.invocation(`rollout resume --reason "…"`), "then the same command again"}
 		return f
 	}
-	for _, r := range rollout.Standing(state, e.phases, e.Release.Rollout.SignOffs, e.view.Actual(), e.Now().UTC()) {
+	for _, r := range rollout.Standing(state, e.phases, e.Release.Rollout.SignOffs, e.view.Actual(), e.controller.Stamp()) {
 		if r.Kind == rollout.NeedsSignOff && r.ID == c.ID {
 			return nil
 		}

@@ -24,8 +24,7 @@ func (e *exposing) requirements(ctx context.Context, s *ops.Step) ([]rollout.Req
 // judged are what moving on needs, judged now. Without metrics the gates hold.
 func (e *exposing) judged(ctx context.Context) ([]rollout.Requirement, error) {
 	r := &e.Release.Rollout
-	now := e.Now().UTC()
-	rs := rollout.Standing(e.view.State, e.phases, r.SignOffs, e.view.Actual(), now)
+	rs := rollout.Standing(e.view.State, e.phases, r.SignOffs, e.view.Actual(), e.controller.Stamp())
 	i := e.phases.At(e.view.State.Phase)
 	if i >= 0 && (len(e.phases[i].Gates) > 0 || e.phases[i].Samples > 0) {
 		gates, err := e.gates(ctx, i)
@@ -46,7 +45,7 @@ func (e *exposing) gates(ctx context.Context, i int) ([]rollout.Requirement, err
 		}}, nil
 	}
 	defer src.Close() //nolint:errcheck // only read
-	w := rollout.Window{From: e.view.State.Clean, To: e.Now().UTC(), Before: e.view.State.Began}
+	w := rollout.Window{From: e.controller.Here(e.view.State.Clean), To: e.Now().UTC(), Before: e.controller.Here(e.view.State.Began)}
 	return rollout.Judge(ctx, src, &e.Release.Rollout, e.phases[i], w), ctx.Err()
 }
 
@@ -81,7 +80,7 @@ func (e *exposing) holdFix(r rollout.Requirement) string {
 	case r.Kind == rollout.NeedsGate && r.ID == noSource:
 		return "clipperops.yaml, metrics; what is in force: " + e.invocation("config show")
 	case r.Kind == rollout.NeedsGate:
-		if i := e.phases.At(e.view.State.Phase); i >= 0 && e.phases[i].Soak.Most > 0 && e.Now().Sub(e.view.State.Since) > e.phases[i].Soak.Most {
+		if i := e.phases.At(e.view.State.Phase); i >= 0 && e.phases[i].Soak.Most > 0 && e.controller.Stamp().Sub(e.view.State.Since) > e.phases[i].Soak.Most {
 			return "the phase is longer than it should be, and it still cannot be told: look yourself, then " + e.invocation(`rollout advance --force --reason "…"`)
 		}
 		return "wait for more data, or see that metrics can be asked"

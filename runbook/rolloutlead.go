@@ -50,7 +50,7 @@ func (w *watching) lead(ctx context.Context) (bool, error) {
 	r := &w.Release.Rollout
 	w.watcher = &rollout.Watcher{
 		Controller: &rollout.Controller{
-			Flag: r.Flag, Store: store, Record: record, Apply: w.applier(), Timeout: w.o.Propagation, Now: w.Now,
+			Flag: r.Flag, Store: store, Record: record, Apply: w.applier(), Timeout: w.o.Propagation, Now: w.Now, RecordTime: w.RecordTime,
 			Instances: instances.Client{Places: w.places(w.Config.Rollout.Instances)},
 			By:        "rollout watch", Host: w.Host, Run: w.run.ID,
 		},

@@ -17,7 +17,7 @@ func RolloutPause(ctx context.Context, s *Session, o RolloutOptions) *ops.Run {
 			return nil
 		}
 		next := e.view.State
-		next.Paused = &rollout.Note{By: e.Operator, At: e.Now().UTC(), Reason: o.Reason}
+		next.Paused = &rollout.Note{By: e.Operator, At: e.controller.Stamp(), Reason: o.Reason}
 		return e.note(ctx, next, rollout.Event{Kind: rollout.KindPause, Reason: o.Reason},
 			fmt.Sprintf("Paused; exposure stays at %s, and a watch goes on.", e.view.Actual()), "rollout resume")
 	})
@@ -46,7 +46,7 @@ func RolloutResume(ctx context.Context, s *Session, o RolloutOptions) *ops.Run {
 		}
 		next, said := state, fmt.Sprintf("Going on from %s.", e.view.Actual())
 		if state.Halted != nil { // the phase is gone through again; a pause was watched like any other time
-			next.Clean = e.Now().UTC()
+			next.Clean = e.controller.Stamp()
 			next.Since = next.Clean
 			said = fmt.Sprintf("Going on from %s; what is counted begins anew.", e.view.Actual())
 		}
@@ -82,7 +82,7 @@ func RolloutSignOff(ctx context.Context, s *Session, sign SignOff, o RolloutOpti
 		}
 		next := e.view.State
 		next.SignOffs = append(next.SignOffs[:len(next.SignOffs):len(next.SignOffs)], rollout.Signature{
-			Criterion: criterion.ID, Phase: next.Phase, By: sign.By, Note: sign.Note, At: e.Now().UTC(),
+			Criterion: criterion.ID, Phase: next.Phase, By: sign.By, Note: sign.Note, At: e.controller.Stamp(),
 		})
 		text := criterion.ID
 		if sign.Note != "" {

@@ -1,10 +1,13 @@
 package runbook
 
 import (
+	"context"
 	"io/fs"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/clipper/clipperops/internal/config"
 	"github.com/clipper/clipperops/internal/ops"
@@ -40,6 +43,8 @@ type Session struct {
 	Environ    []string
 	// SandboxImage is what a Docker engine runs as a throwaway server, "" for the usual.
 	SandboxImage string
+	// RecordTime is the clock that a rollout's record goes by: rollout.DatabaseTime; nil for Now.
+	RecordTime func(context.Context, *pgx.Conn) (time.Time, error)
 	// Now is the clock, NewID makes the run's unique, time-ordered id.
 	Now   func() time.Time
 	NewID func() string

@@ -19,6 +19,7 @@ import (
 	"github.com/clipper/clipperops/migrations"
 	"github.com/clipper/clipperops/release"
 	"github.com/clipper/clipperops/reports"
+	"github.com/clipper/clipperops/rollout"
 	"github.com/clipper/clipperops/runbook"
 	"github.com/oklog/ulid/v2"
 	"github.com/urfave/cli/v2"
@@ -113,6 +114,7 @@ func (i *invocation) sessionWith(settings *config.Config) (*runbook.Session, err
 		Environ:        i.process.environ,
 		SandboxImage:   i.process.getenv("CLIPPEROPS_SANDBOX_IMAGE"),
 		Now:            time.Now,
+		RecordTime:     rollout.DatabaseTime,
 		NewID:          newID,
 	}
 	if settings.ReleaseFile != "" {
