@@ -80,3 +80,41 @@ func TestNamesAloneAreRecordedOverADrift(t *testing.T) {
 		})
 	}
 }
+
+// Guards against names that become the rollout's own because the percentage was lowered: they
+// are still somebody else's, until they are adopted or taken back.
+func TestAPercentageAdoptsNoNames(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(View) Change{
+		"set": func(v View) Change {
+			c, _ := plan().Set(v, 500, false)
+			return c
+		},
+		"off":     plan().Off,
+		"by rule": func(v View) Change { c := plan().Off(v); c.Kind = KindRollback; return c },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			c := w.operator("alice")
+			w.sets(c, Exposure{Enabled: true, Percentage: 1000, Users: []string{"a", "b"}}, "10%")
+			pgtest.Exec(t, w.target, `UPDATE clipperops.feature_flags SET enabled_users = '{b,c}'`)
+			v := w.look(c)
+			if d, err := c.Do(t.Context(), v, change(v), nil); err != nil || d.Recorded != nil {
+				t.Fatalf("%v, recorded: %v", err, d.Recorded)
+			}
+			v = w.look(c)
+			want := change(v).To
+			want.Users = []string{"a", "b"}
+			if !v.State.Exposure.Same(want) || !v.Drifted() {
+				t.Errorf("recorded is %+v, want %+v; the flag is at %+v", v.State.Exposure, want, v.Actual())
+			}
+			if d, err := c.Do(t.Context(), v, plan().Adopt(v), nil); err != nil || d.Recorded != nil {
+				t.Fatalf("%v, recorded: %v", err, d.Recorded)
+			}
+			if v = w.look(c); v.Drifted() {
+				t.Errorf("adopted is %+v of %+v", v.State.Exposure, v.Actual())
+			}
+		})
+	}
+}

@@ -93,7 +93,7 @@ func (c *Controller) Do(ctx context.Context, v View, change Change, progress fun
 func (c *Controller) set(ctx context.Context, v View, change Change) (Done, error) {
 	change.At, change.By, change.Host, change.Run = c.Stamp(), c.By, c.Host, c.Run
 	if change.Kind != KindAdopt { // that is told from where the rollout left it
-		change.From = v.Actual()
+		change.From, change.Drifted = v.Actual(), v.Drifted()
 	}
 	d := Done{Change: change}
 	if _, err := change.To.Flag(c.Flag); err != nil {

@@ -93,7 +93,7 @@ func (p Phases) Users(v View, add, remove []string) Change {
 		}
 	}
 	to.Users = sorted(to.Users)
-	return Change{Kind: KindUsers, From: actual, To: to, Phase: v.State.Phase, Drifted: v.Drifted()}
+	return Change{Kind: KindUsers, From: actual, To: to, Phase: v.State.Phase}
 }
 
 // Adopt is what somebody set behind our back, as the rollout's own.

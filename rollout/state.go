@@ -94,8 +94,8 @@ type Change struct {
 	Forced bool      `json:"forced,omitempty"`
 	Rule   string    `json:"rule,omitempty"`
 	At     time.Time `json:"at"`
-	// Drifted says that somebody had changed the flag behind the rollout's back: only the
-	// names are the change's own then.
+	// Drifted says that somebody had changed the flag behind the rollout's back: no more than
+	// what the change is about is the rollout's own then.
 	Drifted bool `json:"drifted,omitempty"`
 }
 
@@ -128,10 +128,10 @@ func (s State) settled(c Change) State {
 }
 
 // leaves is what the rollout has for its own after the change: what was asked of the store.
-// Of one that names users over a drift it is the names alone, so that the rest of the drift
-// is still seen.
+// Over a drift it is no more than what the change is about, so that the rest of the drift is
+// still seen: a percentage says nothing of who is named, nor do names of the percentage.
 func (c Change) leaves(own Exposure) Exposure {
-	if c.Kind != KindUsers || !c.Drifted {
+	if c.Kind == KindAdopt || !c.Drifted {
 		return c.To
 	}
 	users := slices.DeleteFunc(slices.Clone(own.Users), func(u string) bool {
@@ -141,6 +141,9 @@ func (c Change) leaves(own Exposure) Exposure {
 		if !slices.Contains(c.From.Users, u) {
 			users = append(users, u)
 		}
+	}
+	if c.Kind != KindUsers {
+		own = c.To
 	}
 	own.Users = sorted(users)
 	return own
