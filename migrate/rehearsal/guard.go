@@ -258,11 +258,12 @@ func (g *guard) letPass(ctx context.Context, a asked) error {
 	if err := g.stand(ctx, g.two[other], false); err != nil {
 		return err
 	}
+	// Not one moment more: the server lets it go before it tells us so.
+	g.waited += time.Since(since)
 	if err := stepAside(ctx, g.two[g.at]); err != nil {
 		return err
 	}
 	g.at = other
-	g.waited += time.Since(since)
 	if a.oid != 0 {
 		g.saw(a.oid, a.mode)
 	}
