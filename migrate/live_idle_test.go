@@ -60,9 +60,11 @@ func TestIdleBlockersAreLeftAloneUnlessAskedFor(t *testing.T) {
 			target := pgtest.New(t)
 			pgtest.Exec(t, target, "CREATE TABLE users (id int)")
 			held := pgtest.HoldTable(t, target, "users", "ACCESS SHARE")
-			applied, err := up(t, target, altersUsers(t), 1, migrate.ApplyOptions{
-				CancelIdleBlockers: limit, LockTimeout: 3 * time.Second, RetryFor: -1,
-			})
+			var applied *migrate.Applied
+			err := patiently(time.Second, func(patience time.Duration) (err error) {
+				applied, err = up(t, target, altersUsers(t), 1, migrate.ApplyOptions{CancelIdleBlockers: limit, LockTimeout: patience, RetryFor: -1})
+				return err
+			}, namesABlocker)
 			failure(t, err, ops.ExitFailed, fmt.Sprintf("blocked by pid %d", held.PID))
 			if len(applied.Ended) != 0 || !alive(t, target, held.PID) {
 				t.Errorf("it was ended: %v", applied.Ended)
@@ -87,7 +89,10 @@ func TestABlockerAtWorkIsNeverEnded(t *testing.T) {
 		return pgtest.QueryValue[bool](t, target, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep')")
 	}, "it works")
 	pid := worker.PgConn().PID()
-	_, err := up(t, target, altersUsers(t), 1, quick(migrate.ApplyOptions{CancelIdleBlockers: time.Nanosecond, RetryFor: 300 * time.Millisecond}))
+	err := patiently(150*time.Millisecond, func(patience time.Duration) error {
+		_, err := up(t, target, altersUsers(t), 1, migrate.ApplyOptions{CancelIdleBlockers: time.Nanosecond, LockTimeout: patience, RetryFor: 2 * patience})
+		return err
+	}, namesABlocker)
 	failure(t, err, ops.ExitFailed, fmt.Sprintf("blocked by pid %d", pid))
 	if !alive(t, target, pid) {
 		t.Error("it was ended")
@@ -106,14 +111,19 @@ func TestIdleBlockersOfAnotherRole(t *testing.T) {
 	target := role.WithDatabase(super.Database)
 	pgtest.Exec(t, target, "CREATE TABLE users (id int)")
 	held := pgtest.HoldTable(t, super, "users", "ACCESS SHARE")
-	var seen events
-	o := quick(migrate.ApplyOptions{CancelIdleBlockers: time.Millisecond, RetryFor: 600 * time.Millisecond, OnEvent: seen.take})
-	applied, err := up(t, target, altersUsers(t), 1, o)
+	var applied *migrate.Applied
+	var notes []string
+	err := patiently(150*time.Millisecond, func(patience time.Duration) (err error) {
+		var seen events
+		o := migrate.ApplyOptions{CancelIdleBlockers: time.Millisecond, LockTimeout: patience, RetryFor: 4 * patience, OnEvent: seen.take}
+		applied, err = up(t, target, altersUsers(t), 1, o)
+		notes = seen.texts(migrate.Note)
+		return err
+	}, func(err error) bool { return namesABlocker(err) && len(notes) > 0 })
 	f := failure(t, err, ops.ExitFailed, fmt.Sprintf("blocked by pid %d", held.PID))
 	if !strings.Contains(f.What, "attempts") || len(applied.Ended) != 0 || !alive(t, super, held.PID) {
 		t.Errorf("%s, ended %v", f.What, applied.Ended)
 	}
-	notes := seen.texts(migrate.Note)
 	if len(notes) != 1 || !strings.Contains(notes[0], "an idle session that blocks may not be ended by this role") || !strings.Contains(notes[0], fmt.Sprint(held.PID)) {
 		t.Errorf("%q", notes)
 	}
@@ -126,11 +136,16 @@ func TestABlockerThatCannotBeSeenIsNotEnded(t *testing.T) {
 	super := pgtest.Shared(t).WithDatabase(target.Database)
 	pgtest.Exec(t, target, "CREATE TABLE users (id int)")
 	held := pgtest.HoldTable(t, super, "users", "ACCESS SHARE")
-	var seen events
-	o := quick(migrate.ApplyOptions{CancelIdleBlockers: time.Millisecond, RetryFor: 300 * time.Millisecond, OnEvent: seen.take})
-	_, err := up(t, target, altersUsers(t), 1, o)
+	var notes []string
+	err := patiently(150*time.Millisecond, func(patience time.Duration) error {
+		var seen events
+		o := migrate.ApplyOptions{CancelIdleBlockers: time.Millisecond, LockTimeout: patience, RetryFor: 2 * patience, OnEvent: seen.take}
+		_, err := up(t, target, altersUsers(t), 1, o)
+		notes = seen.texts(migrate.Note)
+		return err
+	}, func(err error) bool { return namesABlocker(err) && len(notes) > 0 })
 	failure(t, err, ops.ExitFailed, fmt.Sprintf("blocked by pid %d", held.PID))
-	if notes := seen.texts(migrate.Note); len(notes) != 1 || !strings.Contains(notes[0], "pg_read_all_stats") {
+	if len(notes) != 1 || !strings.Contains(notes[0], "pg_read_all_stats") {
 		t.Errorf("%q", notes)
 	}
 }

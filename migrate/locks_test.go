@@ -55,7 +55,10 @@ func TestLockThatIsNeverFreedEndsTheRunNamingItsHolder(t *testing.T) {
 	pgtest.HoldTable(t, target, "users", "ACCESS SHARE")
 	src := source(t, map[string]string{"000001_a": "CREATE TABLE a (id int);\nALTER TABLE users ADD COLUMN b int;"})
 	before := schema(t, target)
-	_, err := up(t, target, src, 1, quick(migrate.ApplyOptions{RetryFor: 500 * time.Millisecond}))
+	err := patiently(150*time.Millisecond, func(patience time.Duration) error {
+		_, err := up(t, target, src, 1, migrate.ApplyOptions{LockTimeout: patience, RetryFor: 3 * patience})
+		return err
+	}, namesABlocker)
 	f := failure(t, err, ops.ExitFailed, "nothing of it was applied", "line 2: ERROR canceling statement due to lock timeout (55P03)",
 		"blocked by pid", "pgtest holder", "holds ACCESS SHARE on public.users", "the database is at no version", "SELECT pg_terminate_backend(")
 	if !strings.Contains(f.What, "attempts") {

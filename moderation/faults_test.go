@@ -126,7 +126,10 @@ func TestAPoolThatIsExhausted(t *testing.T) {
 // stop; every request that was sent is answered, until no connection is accepted.
 func TestAStopLosesNoRequest(t *testing.T) {
 	t.Parallel()
-	s := start(t, pgtest.New(t, pgtest.WithModeration()), func(c *settings.Settings) { c.ShutdownDelay = 300 * time.Millisecond })
+	s := start(t, pgtest.New(t, pgtest.WithModeration()), func(c *settings.Settings) {
+		c.ShutdownDelay = 300 * time.Millisecond
+		c.Database.Timeout = time.Minute // who is slow is no reason for a 503
+	})
 	var answered atomic.Int32
 	var unanswered sync.Map // content ids of requests that were not answered
 	var all sync.WaitGroup

@@ -241,7 +241,7 @@ func TestQuietSaysWhatMatters(t *testing.T) {
 	p.wants(ops.ExitDone, "rollback --quiet --target 10 --skip-backup", "Rolled back to version 10", `archive-\S+\.zip`)
 
 	held := pgtest.HoldTable(t, p.target, "clip_submissions", "ACCESS SHARE")
-	p.wants(ops.ExitFailed, "migrate --quiet --skip-backup --lock-timeout 500ms --lock-retry-for 1s",
+	p.wants(ops.ExitFailed, "migrate --quiet --skip-backup --lock-timeout 1500ms --lock-retry-for 3s",
 		fmt.Sprintf("blocked by pid %d", held.PID), "version 10, clean")
 }
 

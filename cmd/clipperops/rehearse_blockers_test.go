@@ -23,8 +23,8 @@ func TestAnIdleBlockerIsEndedWhereThatIsAllowed(t *testing.T) {
 	t.Parallel()
 	p := atTen(t)
 	held := pgtest.HoldTable(t, p.target, "clip_submissions", "ACCESS SHARE")
-	bystander := pgtest.HoldTable(t, p.target, "comments", "ACCESS SHARE") // as idle, and in nobody's way
-	const patience = " --skip-backup --lock-timeout 300ms --lock-retry-for 1s"
+	bystander := pgtest.HoldTable(t, p.target, "comments", "ACCESS SHARE")      // as idle, and in nobody's way
+	const patience = " --skip-backup --lock-timeout 1500ms --lock-retry-for 3s" // long enough to see who it is
 	p.wants(ops.ExitFailed, "migrate"+patience, fmt.Sprintf("held by pid %d \\(pgtest holder, idle in transaction", held.PID), "next try in")
 	p.wants(ops.ExitFailed, "migrate --cancel-idle-blockers 1h"+patience, fmt.Sprintf("blocked by.*pid %d", held.PID))
 	if !p.alive(held.PID) {
@@ -65,7 +65,7 @@ func TestABlockerThatWorksIsNeverEnded(t *testing.T) {
 	pgtest.Eventually(t, func() bool {
 		return pgtest.QueryValue[bool](t, p.target, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'PgSleep')", pid)
 	}, "the report runs")
-	p.wants(ops.ExitFailed, "migrate --skip-backup --cancel-idle-blockers 1ms --lock-timeout 300ms --lock-retry-for 1s",
+	p.wants(ops.ExitFailed, "migrate --skip-backup --cancel-idle-blockers 1ms --lock-timeout 1500ms --lock-retry-for 3s",
 		fmt.Sprintf("pid %d", pid), "nightly", "the database is at version 10, clean")
 	if !p.alive(pid) {
 		t.Error("a session that works was ended")

@@ -90,10 +90,14 @@ END $gate$;
 // awaitAtGate waits until that many rehearsals of the program's role stand at its gate.
 func (p *program) awaitAtGate(n int) {
 	p.t.Helper()
-	pgtest.Eventually(p.t, func() bool {
-		return pgtest.QueryValue[int](p.t, p.asSuperuser(), `SELECT count(*)::int FROM pg_stat_activity
-			WHERE datname LIKE 'clipperops\_scratch\_%' AND usename = $1 AND wait_event = 'PgSleep'`, p.target.User) >= n
-	}, fmt.Sprintf("%d rehearsals at the gate", n))
+	pgtest.Eventually(p.t, func() bool { return p.standing() >= n }, fmt.Sprintf("%d rehearsals at the gate", n))
+}
+
+// standing is how many rehearsals of the program's role stand at its gate.
+func (p *program) standing() int {
+	p.t.Helper()
+	return pgtest.QueryValue[int](p.t, p.asSuperuser(), `SELECT count(*)::int FROM pg_stat_activity
+		WHERE datname LIKE 'clipperops\_scratch\_%' AND usename = $1 AND wait_event = 'PgSleep'`, p.target.User)
 }
 
 // schema is everything that matters in the program's database, the ledger left out.

@@ -247,16 +247,17 @@ func TestAttemptsEnd(t *testing.T) {
 // TestAHangingChannelHoldsUpNoOther, nor who posts.
 func TestAHangingChannelHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
-	gone := make(chan struct{})
+	asked, gone := make(chan struct{}), make(chan struct{})
 	hanging := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body) // until then the server does not notice who hangs up
+		close(asked)
 		<-r.Context().Done()
 		close(gone)
 	}))
 	defer hanging.Close()
 	const n = 50
 	arrived := make(chan string, n)
-	working := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	working := serve(t, func(_ http.ResponseWriter, r *http.Request) {
 		var got struct{ Title string }
 		_ = json.NewDecoder(r.Body).Decode(&got)
 		arrived <- got.Title
@@ -266,19 +267,21 @@ func TestAHangingChannelHoldsUpNoOther(t *testing.T) {
 		must(notify.Webhook(working, "", nil)),
 	}
 	q := notify.New(channels, notify.Options{Retries: -1, Timeout: patience})
+	sent := make(chan string, n) // once its answer was read: until then a message is on its way
 	for i := range n {
-		q.Post(notify.Message{Title: fmt.Sprint(i)})
+		q.Post(notify.Message{Title: fmt.Sprint(i), Sent: func(channel string) { sent <- channel }})
 	}
 	for i := range n {
 		select {
-		case title := <-arrived:
-			if title != fmt.Sprint(i) {
-				t.Fatalf("message %d is %q", i, title)
+		case channel := <-sent:
+			if title := <-arrived; title != fmt.Sprint(i) || !strings.HasPrefix(channel, "webhook") {
+				t.Fatalf("message %d is %q, by %s", i, title, channel)
 			}
 		case <-time.After(patience):
 			t.Fatalf("%d of %d arrived", i, n)
 		}
 	}
+	<-asked
 	ctx, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer stop()
 	err := q.Close(ctx)

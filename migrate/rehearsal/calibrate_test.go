@@ -41,8 +41,14 @@ func TestCalibrationMeasuresAndLeavesNothing(t *testing.T) {
 			t.Errorf("%s: %g a second", name, rate[0])
 		}
 	}
-	if rates.ScanBytes < rates.RewriteBytes {
-		t.Errorf("reading is slower than writing: %+v", rates)
+	// A machine that stops in the middle of a few milliseconds' reading does not do so each time.
+	for again := 0; rates.ScanBytes < rates.RewriteBytes; again++ {
+		if again == 5 {
+			t.Fatalf("reading is slower than writing: %+v", rates)
+		}
+		if rates, err = Calibrate(t.Context(), clone, "a test"); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, c := range pg.Diff(before, schemaOf(t, conn)) {
 		t.Errorf("left behind: %s", c)
