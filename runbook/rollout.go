@@ -119,7 +119,7 @@ func (e *exposing) open(ctx context.Context, s *ops.Step) error {
 		return e.rolloutFailure(err)
 	}
 	if e.controller.Record == nil {
-		s.Record(finding("rollout.record", ops.Warn("where the rollout stands cannot be read: "+ops.AsFailure(e.controller.RecordErr).What, "see that the database answers; less is possible all the same, and is not recorded")))
+		s.Record(finding("rollout.record", e.withoutRecord()))
 	}
 	if apart := e.controller.ClocksApart(); apart != "" {
 		s.Record(finding("rollout.clock", ops.Warn(apart+": what is recorded has the database's time, and metrics are asked by this machine's", "set the clock: timedatectl set-ntp true")))

@@ -3,6 +3,7 @@ package runbook
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -31,6 +32,10 @@ func (e *exposing) unlooked(ctx context.Context, err error) error {
 			f.Next = []string{"see that " + file + " is there and can be read, then the same command again"}
 		}
 	}
+	if e.manner.off && e.Config.Target.Host != "" && errors.Is(err, e.Config.TargetErr) { // it is stated well; its password cannot be read
+		f.Code = ops.ExitFailed
+		f.Next = append(f.Next[:len(f.Next):len(f.Next)], "then the same command again")
+	}
 	if e.manner.lax && !e.manner.reads && f.Code != ops.ExitUsage {
 		f.State = []string{"nothing was changed: the flag is what it was, and services keep what they saw last"}
 	}
@@ -38,6 +43,15 @@ func (e *exposing) unlooked(ctx context.Context, err error) error {
 		f.Next = append(f.Next[:len(f.Next):len(f.Next)], e.lastResort()...)
 	}
 	return &f
+}
+
+// withoutRecord is the warning of a command that goes on without the record.
+func (e *exposing) withoutRecord() ops.Result {
+	why, fix := ops.AsFailure(e.controller.RecordErr), "see that the database answers"
+	if errors.Is(e.controller.RecordErr, e.Config.TargetErr) { // nobody was asked
+		fix = strings.Join(why.Next, ", or ")
+	}
+	return ops.Warn("where the rollout stands cannot be read: "+why.What, fix+"; less is possible all the same, and is not recorded")
 }
 
 // lastResort turns the feature off where the flag cannot be reached from here.

@@ -45,12 +45,13 @@ type Setting struct {
 // Config is the resolved configuration. It shows no secret, however printed.
 type Config struct {
 	Environment Environment
-	// Target is the database; it is valid when TargetErr is nil.
+	// Target is the database; it is valid when TargetErr is nil, and without its password where
+	// that is what cannot be read.
 	Target Target
 	// PasswordFile is what Target's password was read from, "" where it came from elsewhere.
 	PasswordFile PasswordFile
 	// TargetErr is an *ops.Failure that says why there is no Target: none is
-	// configured, or not enough of it. It matters only to those that need one.
+	// configured, not enough of it, or its password cannot be read. It matters only to those that need one.
 	TargetErr error
 	// MigrationsPath is a directory of migration files, "" for the embedded set.
 	MigrationsPath string

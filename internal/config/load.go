@@ -31,6 +31,7 @@ type loader struct {
 	notUsed  []Setting
 	problems problems
 	secrets  problems // of secrets that not every command needs
+	password problems // of the database's, which not every command needs either
 	warnings []string
 	// files are the settings that say which files were read.
 	files []Setting
@@ -68,6 +69,9 @@ func Load(s Sources) (*Config, error) {
 	l.config.Rollout.SecretsErr = l.secrets.failure()
 	l.config.Settings = l.settings()
 	l.config.Warnings = l.warnings
+	if len(l.problems) > 0 {
+		l.problems = append(l.problems, l.password...)
+	}
 	err := l.problems.failure()
 	if err != nil {
 		l.config.Target, l.config.TargetErr = Target{}, err

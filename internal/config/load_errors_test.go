@@ -1,11 +1,14 @@
 package config
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/clipper/clipperops/internal/ops"
 )
 
 func TestSourcesOfOneLevelThatDisagreeAreBothNamed(t *testing.T) {
@@ -103,26 +106,14 @@ func TestSingleBadValues(t *testing.T) {
 		files   map[string]string
 		want    string
 	}{
-		"empty DATABASE_URL": {environ: []string{"DATABASE_URL="}, want: "environment DATABASE_URL is empty"},
-		"other scheme":       {environ: []string{"DATABASE_URL=mysql://u@h/d"}, want: "environment DATABASE_URL has the scheme mysql://; it must be postgres:// or postgresql://"},
-		"port out of range":  {environ: []string{"DB_HOST=h", "DB_NAME=d", "DB_PORT=65536"}, want: `environment DB_PORT has a port "65536" that is not a number from 1 to 65535`},
-		"port with host":     {environ: []string{"DB_HOST=h:1", "DB_NAME=d"}, want: `environment DB_HOST has a host with a ":" that is not an IPv6 address; the port stands apart`},
-		"URL as host":        {environ: []string{"DB_HOST=postgres://u:c4nary@h/d", "DB_NAME=d"}, want: "environment DB_HOST has a URL as its host"},
-		"malformed .env":     {files: map[string]string{".env": "A=1\nDB_PASSWORD='c4nary\n"}, want: ".env: line 2 opens a quote that is never closed"},
-		"unsupported":        {environ: []string{base, "PGHOSTADDR=10.0.0.1"}, want: "PGHOSTADDR sets hostaddr, which is not supported: give the address as the host"},
-		"service not found":  {environ: []string{base, "PGSERVICE=nope"}, want: `PGSERVICE names the service "nope", which no service file defines`},
-		"password file missing": {
-			files: map[string]string{"clipperops.yaml": "environments:\n  staging:\n    database: {host: h, name: d, password_file: /does/not/exist}\n"},
-			want:  "clipperops.yaml database.password_file (line 3): /does/not/exist cannot be read: no such file or directory",
-		},
-		"password file of two lines": {
-			files: map[string]string{"clipperops.yaml": "environments:\n  staging:\n    database: {host: h, name: d, password_file: p}\n", "p": "a\nb\n"},
-			want:  "clipperops.yaml database.password_file (line 3) names a file of more than one line",
-		},
-		"password file empty": {
-			files: map[string]string{"clipperops.yaml": "environments:\n  staging:\n    database: {host: h, name: d, password_file: p}\n", "p": "\n"},
-			want:  "clipperops.yaml database.password_file (line 3) names an empty file",
-		},
+		"empty DATABASE_URL":  {environ: []string{"DATABASE_URL="}, want: "environment DATABASE_URL is empty"},
+		"other scheme":        {environ: []string{"DATABASE_URL=mysql://u@h/d"}, want: "environment DATABASE_URL has the scheme mysql://; it must be postgres:// or postgresql://"},
+		"port out of range":   {environ: []string{"DB_HOST=h", "DB_NAME=d", "DB_PORT=65536"}, want: `environment DB_PORT has a port "65536" that is not a number from 1 to 65535`},
+		"port with host":      {environ: []string{"DB_HOST=h:1", "DB_NAME=d"}, want: `environment DB_HOST has a host with a ":" that is not an IPv6 address; the port stands apart`},
+		"URL as host":         {environ: []string{"DB_HOST=postgres://u:c4nary@h/d", "DB_NAME=d"}, want: "environment DB_HOST has a URL as its host"},
+		"malformed .env":      {files: map[string]string{".env": "A=1\nDB_PASSWORD='c4nary\n"}, want: ".env: line 2 opens a quote that is never closed"},
+		"unsupported":         {environ: []string{base, "PGHOSTADDR=10.0.0.1"}, want: "PGHOSTADDR sets hostaddr, which is not supported: give the address as the host"},
+		"service not found":   {environ: []string{base, "PGSERVICE=nope"}, want: `PGSERVICE names the service "nope", which no service file defines`},
 		"certificate missing": {environ: []string{base + "?sslrootcert=/does/not/exist"}, want: "environment DATABASE_URL gives an sslrootcert that is not there: /does/not/exist"},
 		"certificate without key": {
 			environ: []string{base + "?sslcert=/dev/null"}, want: "sslcert and sslkey belong together, but only one of them is set",
@@ -138,6 +129,35 @@ func TestSingleBadValues(t *testing.T) {
 			}
 			if diff := cmp.Diff([]string{tc.want}, p.problems()); diff != "" {
 				t.Error(diff)
+			}
+		})
+	}
+}
+
+// The feature is turned off without the database where the flag is kept elsewhere: a password
+// that cannot be read matters to those who need the database.
+func TestAPasswordFileThatCannotBeReadMattersToThoseWhoNeedTheDatabase(t *testing.T) {
+	t.Parallel()
+	const database = "environments:\n  staging:\n    database: {host: h, name: d, password_file: %s}\n"
+	for name, tc := range map[string]struct{ path, body, want string }{
+		"missing":   {"/does/not/exist", "", "clipperops.yaml database.password_file (line 3): /does/not/exist cannot be read: no such file or directory"},
+		"two lines": {"p", "a\nb\n", "clipperops.yaml database.password_file (line 3) names a file of more than one line"},
+		"empty":     {"p", "\n", "clipperops.yaml database.password_file (line 3) names an empty file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlace(t).write("p", tc.body).write("clipperops.yaml", fmt.Sprintf(database, tc.path))
+			c := p.load()
+			f := ops.AsFailure(c.TargetErr)
+			if f == nil || f.What != tc.want || f.Code != ops.ExitUsage || len(f.Next) == 0 || c.PasswordFile != "" || c.Target.Password != "" {
+				t.Errorf("%+v, password file %q", f, c.PasswordFile)
+			}
+			if got := c.source("database.password"); got != "(cannot be read) <- clipperops.yaml password_file (line 3)" {
+				t.Error(got)
+			}
+			p.write("clipperops.yaml", fmt.Sprintf(database, tc.path)+"    backup_dirs: x\n")
+			if all := p.problems(); len(all) != 2 || all[1] != tc.want {
+				t.Errorf("beside another mistake: %q", all)
 			}
 		})
 	}

@@ -40,7 +40,8 @@ func (c *Config) CurrentTarget() Target {
 	return t
 }
 
-// readPasswordFile puts the password in the place of the path of its file.
+// readPasswordFile puts the password in the place of the path of its file. One that cannot be
+// read matters to those alone who need the database.
 func (l *loader) readPasswordFile() {
 	v, ok := l.settled[kwPassword]
 	if !ok || !v.file || v.complaint != "" {
@@ -49,14 +50,13 @@ func (l *loader) readPasswordFile() {
 	f := PasswordFile(v.text)
 	password, err := f.Read()
 	switch {
-	case err != nil && !isFileError(err):
-		l.problems.add("write the password alone into the file", "%s %s", v.name, err)
-		return
-	case err != nil:
-		l.problems.add("make the file of "+v.name+" readable", "%s: %s", v.name, fileError(err))
-		return
+	case err == nil:
+		l.config.PasswordFile = f
+	case !isFileError(err):
+		l.password.add("write the password alone into the file", "%s %s", v.name, err)
+	default:
+		l.password.add("make the file of "+v.name+" readable", "%s: %s", v.name, fileError(err))
 	}
-	l.config.PasswordFile = f
 	v.text, v.file = password.Reveal(), false
 	l.settled[kwPassword] = v
 }

@@ -54,6 +54,7 @@ func (l *loader) resolveTarget() {
 		stated[key] = v.text
 	}
 	l.config.Target = newTarget(stated)
+	l.config.TargetErr = l.password.failure()
 }
 
 // missing names what nothing states, of the three that say which database is

@@ -41,6 +41,8 @@ func (l *loader) setting(name, otherwise, source string) Setting {
 	switch {
 	case !ok:
 		return Setting{Key: settingKey(name), Value: otherwise, Source: source}
+	case name == kwPassword && len(l.password) > 0:
+		return Setting{Key: settingKey(name), Value: "(cannot be read)", Source: v.source}
 	case name == kwPassword:
 		return Setting{Key: settingKey(name), Value: mask, Source: v.source}
 	case v.complaint != "":
