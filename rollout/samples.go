@@ -33,6 +33,8 @@ type Sample struct {
 	// follow at it.
 	Firing []string `json:"firing,omitempty"`
 	Late   []string `json:"late,omitempty"`
+	// Stay is the State's Clean of the stay that those are about which count it.
+	Stay time.Time `json:"stay,omitzero"`
 }
 
 // AddSample keeps a sample, and lets the oldest go, and those of the future: they are of

@@ -30,9 +30,10 @@ type Watcher struct {
 	loaded  bool
 	// seen is what was known of each pair at the last tick that was kept, next at this one.
 	seen, next map[pair]seen
-	// firing are the alerts that are on, late the instances that did not follow at the tick
-	// before.
+	// firing are the alerts that are on, those that count a stay in the one whose Clean is stay;
+	// late the instances that did not follow at the tick before.
 	firing, late map[string]bool
+	stay         time.Time
 	// telling is the rollback that people are being told of until told is closed; nil for none.
 	telling Change
 	told    <-chan struct{}
@@ -87,14 +88,14 @@ func (w *Watcher) Tick(ctx context.Context) (Report, error) {
 	if r.Sample.Problem != "" {
 		r.Problems = append(r.Problems, r.Sample.Problem)
 	}
-	r.Sample.Firing, r.Sample.Late = listed(w.firing), listed(w.late)
+	w.carry(&r.Sample)
 	w.judge(&r, clean)
 	if err := w.Controller.Record.AddSample(ctx, w.Controller.Flag, r.Sample); err != nil {
 		return r, err
 	}
 	w.keep(r.Sample)
 	w.act(ctx, &r)
-	w.alert(ctx, now, clean, &r)
+	w.alert(ctx, now, &r)
 	if err := ctx.Err(); err != nil {
 		return r, err // what begins or ends is left to the next watch to tell
 	}

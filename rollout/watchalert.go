@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,8 +29,25 @@ const (
 	AlertInstances = "instances"
 )
 
-// alert tells what begins and what is over.
-func (w *Watcher) alert(ctx context.Context, now, clean time.Time, r *Report) {
+var ownTitles = map[string]string{
+	AlertMetrics:   "metrics cannot be asked",
+	AlertDrift:     "somebody has changed the flag behind the rollout's back",
+	AlertInstances: "instances do not follow the flag",
+}
+
+// AlertTitle names an alert; "" for one that there is not.
+func AlertTitle(r *release.Rollout, id string) string {
+	if i := slices.IndexFunc(r.Alerts, func(a release.Alert) bool { return a.ID == id }); i >= 0 {
+		return r.Alerts[i].Title
+	}
+	return ownTitles[id]
+}
+
+// alert tells what begins and what is over, in the stay that there is after what the tick
+// has done.
+func (w *Watcher) alert(ctx context.Context, now time.Time, r *Report) {
+	w.endStay(r)
+	clean := w.clean(r.View.State, now)
 	for _, a := range w.Release.Alerts {
 		verdict, words, err := w.fires(ctx, a, now, clean)
 		if err != nil || verdict == gate.Hold {
@@ -41,13 +59,13 @@ func (w *Watcher) alert(ctx context.Context, now, clean time.Time, r *Report) {
 		}
 	}
 	if p := r.Sample.Problem; p != noScrape || w.silentBefore(r.Sample) && silent(r.Sample) {
-		w.set(r, p != "", Alert{ID: AlertMetrics, Title: "metrics cannot be asked", Level: "warning", Words: p})
+		w.set(r, p != "", Alert{ID: AlertMetrics, Title: ownTitles[AlertMetrics], Level: "warning", Words: p})
 	}
 	drift := ""
 	if r.View.Drifted() {
 		drift = fmt.Sprintf("the flag is at %s; the rollout left it at %s", r.View.Actual(), r.View.State.Exposure)
 	}
-	w.set(r, drift != "", Alert{ID: AlertDrift, Title: "somebody has changed the flag behind the rollout's back", Level: "warning", Words: drift})
+	w.set(r, drift != "", Alert{ID: AlertDrift, Title: ownTitles[AlertDrift], Level: "warning", Words: drift})
 	w.alertInstances(ctx, r)
 }
 
@@ -75,7 +93,7 @@ func (w *Watcher) alertInstances(ctx context.Context, r *Report) {
 		}
 	}
 	w.late = late
-	w.set(r, len(behind) > 0, Alert{ID: AlertInstances, Title: "instances do not follow the flag", Level: "warning", Words: strings.Join(behind, ", ")})
+	w.set(r, len(behind) > 0, Alert{ID: AlertInstances, Title: ownTitles[AlertInstances], Level: "warning", Words: strings.Join(behind, ", ")})
 }
 
 // set tells of an alert that begins, or that is over.
@@ -87,14 +105,19 @@ func (w *Watcher) set(r *Report, on bool, a Alert) {
 	r.Alerts = append(r.Alerts, a)
 }
 
+// ofBefore is how long into a stay a scrape may tell of what was before it.
+func (w *Watcher) ofBefore() time.Duration { return max(scrapedWithin, w.Every) }
+
 // fires is Fail when the alert is to be on, by what, and Pass when it is over. It looks no
-// further back than the present stay: what was before has been acted upon. What is too
-// little to be told ends it when all the time that it looks back on has none of the bad.
+// further back than the present stay, and there not at what its first scrape tells: what was
+// before has been acted upon. As the rules do, it tells nothing of a time of which more than
+// a fifth is missing. What is too little to be told ends it when all the time that it looks
+// back on has none of the bad.
 func (w *Watcher) fires(ctx context.Context, a release.Alert, now, clean time.Time) (v gate.Verdict, words string, err error) {
-	from := now.Add(-a.For)
-	whole := !from.Before(clean)
+	from, begins := now.Add(-a.For), clean.Add(w.ofBefore())
+	whole := !from.Before(begins)
 	if !whole {
-		from = clean
+		from = begins
 	}
 	if !now.After(from) {
 		return gate.Hold, "", nil
@@ -102,11 +125,16 @@ func (w *Watcher) fires(ctx context.Context, a release.Alert, now, clean time.Ti
 	if a.Kind == release.AlertRate {
 		return w.exceeds(ctx, a, from, now)
 	}
+	if now.Sub(from) < gate.Enough(a.For) {
+		return gate.Hold, "", nil
+	}
 	j, err := w.share(ctx, a, from, now)
 	switch {
 	case err != nil:
 		return gate.Hold, "", err
 	case j.Verdict == gate.Fail && a.Kind == release.AlertRatio && j.Bad < leastBad:
+		return gate.Hold, "", nil
+	case j.Verdict == gate.Fail && !w.firing[a.ID] && !w.knows(ctx, a, now.Add(-gate.Enough(a.For))):
 		return gate.Hold, "", nil
 	case j.Verdict == gate.Hold && whole && w.firing[a.ID] && noneBad(j):
 		// Of the time before something must be known: one new scrape is not all of it.
@@ -116,6 +144,16 @@ func (w *Watcher) fires(ctx context.Context, a release.Alert, now, clean time.Ti
 		return gate.Pass, noneOf(j.Total) + " in " + length(a.For), nil
 	}
 	return j.Verdict, j.Words, nil
+}
+
+// knows reports whether there is a scrape by then to count from.
+func (w *Watcher) knows(ctx context.Context, a release.Alert, by time.Time) bool {
+	all := a.Total
+	if a.Kind == release.AlertSlow {
+		all = a.Histogram
+	}
+	series, err := w.Source.Range(ctx, all, by.Add(-longestTick), by)
+	return err == nil && slices.ContainsFunc(series, func(s metrics.Series) bool { return len(s.Points) > 0 })
 }
 
 // exceeds judges how many there were, which is told at once when they are too many, and

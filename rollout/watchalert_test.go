@@ -68,31 +68,85 @@ func TestNobodyIsWokenByWhatWasBeforeTheStay(t *testing.T) {
 	}
 }
 
-// What was on when the stay began is not over because of that little is counted yet.
-func TestAStayThatBeginsEndsNoAlert(t *testing.T) {
+// Guards against "more than 5% errors for 5 minutes: 7 errors in 7", told two seconds after
+// the rollback by a scrape of before it: neither then nor when five minutes have passed.
+func TestWhatIsScrapedAfterAChangeIsOfBefore(t *testing.T) {
 	t.Parallel()
-	w := newWatched(t, false)
-	w.watcher = w.begin(alertsAlone())
-	for range 20 {
-		w.tick(10, 20)
-	}
-	if want := []string{"error-rate", "many"}; !slices.Equal(listed(w.watcher.firing), want) {
-		t.Fatalf("on are %q, want %q", listed(w.watcher.firing), want)
-	}
-	w.clock.advance(time.Second)
-	w.resume()
-	for i := range 19 {
-		if r := w.tick(0, 0); len(r.Alerts) > 0 {
-			t.Fatalf("look %d: %+v", i, r.Alerts)
+	for _, often := range []time.Duration{5 * time.Second, 55 * time.Second} {
+		w := newWatched(t, false)
+		w.tick(0, 20)
+		w.clock.advance(time.Second)
+		w.resume()
+		r := alertsAlone()
+		r.Alerts[1].PerMinute, r.Alerts[1].For = 1, time.Minute
+		w.watcher = w.begin(r)
+		w.watcher.Every = time.Second
+		for i := range 10 * time.Minute / time.Second {
+			w.clock.advance(time.Second)
+			if i%(often/time.Second) == 1 {
+				errors := 0.0
+				if i < often/time.Second {
+					errors = 7
+				}
+				w.src.scrape(w.clock.Now(), allOf, errors)
+				w.src.scrape(w.clock.Now(), badOf, errors)
+			}
+			if i%7 != 0 && i > 30 {
+				continue
+			}
+			if r := w.see(); len(r.Alerts) > 0 {
+				t.Fatalf("scraped every %s, after %s: %+v", often, i*time.Second, r.Alerts)
+			}
 		}
 	}
-	var all []string
-	for range 3 {
-		all = append(all, told(w.tick(0, 0))...)
+}
+
+// What goes on for 5 minutes is told when so much of the stay lies behind, and the scrape
+// that began before it; also where little comes.
+func TestWhatGoesOnInAYoungStayIsTold(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ bad, total float64 }{"much": {10, 20}, "little": {1, 1}, "a quarter of little": {1, 4}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWatched(t, false)
+			w.tick(0, c.total)
+			w.clock.advance(time.Second)
+			w.resume()
+			began := w.clock.Now()
+			r := rules(false)
+			r.Rollback = nil
+			w.watcher = w.begin(r)
+			for range 40 {
+				if r := w.tick(c.bad, c.total); len(r.Alerts) > 0 {
+					if stay := w.clock.Now().Sub(began); stay < 5*time.Minute || stay > 6*time.Minute {
+						t.Errorf("told after %s: %+v", stay, r.Alerts)
+					}
+					return
+				}
+			}
+			t.Error("it is not told")
+		})
 	}
-	if want := []string{"over: error-rate", "over: many"}; !slices.Equal(all, want) {
-		t.Errorf("told: %q, want %q", all, want)
+}
+
+// A Prometheus that was only now begun knows of no five minutes, however long the stay is.
+func TestAnAlertNeedsToKnowOfItsTime(t *testing.T) {
+	t.Parallel()
+	w := newWatched(t, false)
+	r := rules(false)
+	r.Rollback = nil
+	w.watcher = w.begin(r)
+	w.clock.advance(time.Hour)
+	w.src.series = nil
+	for i := 1; i <= 30; i++ {
+		if slices.Contains(told(w.tick(10, 20)), "error-rate") {
+			if known := time.Duration(i-1) * 15 * time.Second; known < 4*time.Minute || known > 5*time.Minute {
+				t.Errorf("told when %s were known", known)
+			}
+			return
+		}
 	}
+	t.Error("it is not told")
 }
 
 // Guards against "over: 8 errors in 72 (11.1%), not told from 5%", and an alert that comes

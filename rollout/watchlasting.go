@@ -2,10 +2,9 @@ package rollout
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
-
-	"github.com/clipper/clipperops/release"
 )
 
 // What lasts from one tick to the next is kept with the samples, so that a watch that
@@ -15,11 +14,9 @@ import (
 // takeUp goes on with what was on at the last tick of whichever watch. An alert that the
 // release has no more is nobody's news.
 func (w *Watcher) takeUp(last Sample) {
-	w.firing, w.late = map[string]bool{}, map[string]bool{}
+	w.firing, w.late, w.stay = map[string]bool{}, map[string]bool{}, last.Stay
 	for _, id := range last.Firing {
-		known := slices.Contains([]string{AlertMetrics, AlertDrift, AlertInstances}, id) ||
-			slices.ContainsFunc(w.Release.Alerts, func(a release.Alert) bool { return a.ID == id })
-		if known {
+		if AlertTitle(w.Release, id) != "" {
 			w.firing[id] = true
 		}
 	}
@@ -28,14 +25,33 @@ func (w *Watcher) takeUp(last Sample) {
 	}
 }
 
+// endStay ends the alerts of an earlier stay: what they are about is over, and what goes on
+// in the present one is news.
+func (w *Watcher) endStay(r *Report) {
+	s := r.View.State
+	if w.stay.Equal(s.Clean) {
+		return
+	}
+	w.stay = s.Clean
+	for _, a := range w.Release.Alerts {
+		words := fmt.Sprintf("what it was about has ended: the feature is at %s, and what fails is counted anew since %s", r.View.Actual(), stamp(s.Clean))
+		w.set(r, false, Alert{ID: a.ID, Title: a.Title, Level: a.Level, Words: words})
+	}
+}
+
+// carry puts into a sample what is on before its tick has judged anything.
+func (w *Watcher) carry(s *Sample) {
+	s.Firing, s.Late, s.Stay = listed(w.firing), listed(w.late), w.stay
+}
+
 // keepLasting keeps what is on after the tick. What cannot be kept is told once more by
 // the next watch, which is better than never.
 func (w *Watcher) keepLasting(ctx context.Context, r *Report) {
-	firing, late := listed(w.firing), listed(w.late)
-	if slices.Equal(firing, r.Sample.Firing) && slices.Equal(late, r.Sample.Late) {
+	before := r.Sample
+	w.carry(&r.Sample)
+	if slices.Equal(r.Sample.Firing, before.Firing) && slices.Equal(r.Sample.Late, before.Late) && r.Sample.Stay.Equal(before.Stay) {
 		return
 	}
-	r.Sample.Firing, r.Sample.Late = firing, late
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordPatience)
 	defer cancel()
 	if err := w.Controller.Record.AddSample(limited, w.Controller.Flag, r.Sample); err != nil {

@@ -124,3 +124,111 @@ func TestAnAlertThatCannotBeKeptIsTold(t *testing.T) {
 		t.Errorf("told: %q", got)
 	}
 }
+
+// Guards against an alert of an earlier stay that stays on, so that a page of the present
+// one is never told: it is over with its stay, which is told once, and what goes on is told
+// anew. Each look here is another watch's.
+func TestAnAlertIsOverWithItsStay(t *testing.T) {
+	t.Parallel()
+	w := newWatched(t, false)
+	var all []Alert
+	looks := func(n int, bad, total float64) []string {
+		var news []string
+		for range n {
+			w.watcher = w.begin(alertsAlone())
+			r := w.tick(bad, total)
+			news, all = append(news, told(r)...), append(all, r.Alerts...)
+		}
+		return news
+	}
+	on, over := []string{"error-rate", "many"}, []string{"over: error-rate", "over: many"}
+	if got := slices.Sorted(slices.Values(looks(20, 10, 20))); !slices.Equal(got, on) {
+		t.Fatalf("told: %q", got)
+	}
+	w.sets(w.operator("maria"), Exposure{}, "")
+	if got := looks(2, 0, 0); !slices.Equal(got, over) {
+		t.Fatalf("told when it was off: %q", got)
+	}
+	if words := all[len(all)-1].Words; !strings.Contains(words, "off") || !strings.Contains(words, "anew") {
+		t.Errorf("why it is over: %q", words)
+	}
+	w.resume()
+	w.sets(w.operator("maria"), percent(50), "50%")
+	if got := slices.Sorted(slices.Values(looks(25, 10, 20))); !slices.Equal(got, on) {
+		t.Errorf("told of the fresh stay: %q", got)
+	}
+	w.clock.advance(time.Second)
+	w.resume() // nothing is lost by a stay that follows at once, nor told twice
+	if got := looks(1, 10, 20); !slices.Equal(got, over) {
+		t.Errorf("told when the next one began: %q", got)
+	}
+	if got := slices.Sorted(slices.Values(looks(30, 10, 20))); !slices.Equal(got, on) {
+		t.Errorf("told of the next one: %q", got)
+	}
+}
+
+// A watch that is killed after it has told that an alert is over, and before it kept that,
+// leaves it to the next one: which tells it again, and what is new.
+func TestAnAlertOfAnEarlierStayAfterAKill(t *testing.T) {
+	t.Parallel()
+	w := newWatched(t, false)
+	w.watcher = w.begin(alertsAlone())
+	for range 20 {
+		w.tick(10, 20)
+	}
+	last := func() Sample {
+		t.Helper()
+		one, err := w.watcher.Controller.Record.LastSample(t.Context(), flagKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return one
+	}
+	kept := last()
+	w.clock.advance(time.Second)
+	w.resume()
+	over := []string{"over: error-rate", "over: many"}
+	if got := told(w.tick(0, 0)); !slices.Equal(got, over) {
+		t.Fatalf("told: %q", got)
+	}
+	killed := last()
+	killed.Firing, killed.Stay = kept.Firing, kept.Stay
+	if err := w.watcher.Controller.Record.AddSample(t.Context(), flagKey, killed); err != nil || len(kept.Firing) != 2 {
+		t.Fatal(err, kept.Firing)
+	}
+	w.watcher = w.begin(alertsAlone())
+	if got := told(w.tick(10, 20)); !slices.Equal(got, over) {
+		t.Errorf("told by the next watch: %q", got)
+	}
+	var all []string
+	for range 30 {
+		all = append(all, told(w.tick(10, 20))...)
+	}
+	if slices.Sort(all); !slices.Equal(all, []string{"error-rate", "many"}) {
+		t.Errorf("told of the present stay: %q", all)
+	}
+}
+
+// The tick that takes the feature back ends what the stay's alerts were about.
+func TestARollbackEndsTheStaysAlerts(t *testing.T) {
+	t.Parallel()
+	w := newWatched(t, false)
+	r := rules(false)
+	r.Rollback = r.Rollback[1:] // a step down, after a quarter of an hour
+	w.watcher = w.begin(r)
+	var all []string
+	fired := false
+	for range 80 {
+		seen := w.tick(8, 100)
+		all = append(all, told(seen)...)
+		if fired = seen.Fired != ""; fired {
+			break
+		}
+	}
+	if !fired || len(all) < 2 || all[0] != "error-rate" || all[len(all)-1] != "over: error-rate" {
+		t.Errorf("fired: %t, told: %q", fired, all)
+	}
+	if on := listed(w.watcher.firing); len(on) > 0 {
+		t.Errorf("on are %q", on)
+	}
+}

@@ -54,6 +54,9 @@ func (s Sustained) Check() error {
 // least 0.8 of the known one's even if all that is missing was faultless.
 const missing = 5
 
+// Enough is how much of a window must be known to judge it.
+func Enough(window time.Duration) time.Duration { return window - window/missing }
+
 // Watch judges the window that ends with the newest known tick, so that a tick without
 // data neither fires nor clears; when more than a fifth of the window is missing, it
 // holds. Fail means that it fires; pass, that the share is not above.
