@@ -38,7 +38,7 @@ func words(text string) []word {
 var (
 	programs = []string{
 		"clipperops", "psql", "pg_dump", "pg_ctl", "createdb", "dropdb", "migrate", "sudo", "apt-get", "brew", "docker",
-		"kill", "mkdir", "chmod", "chown", "df", "export", "make", "git",
+		"kill", "mkdir", "chmod", "chown", "df", "export", "make", "git", "pg_isready", "getent", "timedatectl",
 	}
 	statements = []string{
 		"SELECT", "ALTER", "GRANT", "REVOKE", "CREATE", "DROP", "DELETE", "UPDATE", "INSERT", "SET", "RESET", "VACUUM",

@@ -23,7 +23,7 @@ func (p Phases) Advance(v View) (Change, release.Phase, error) {
 	}
 	next, ok := p.Next(v.State.Phase)
 	if !ok {
-		return Change{}, next, &RefusedError{Why: fmt.Sprintf("%s is the last phase", v.State.Phase)}
+		return Change{}, next, &RefusedError{Why: fmt.Sprintf("%s is the last phase", v.State.Phase), Next: "rollout status"}
 	}
 	kind := KindAdvance
 	if v.State.Phase == "" {
@@ -51,7 +51,7 @@ func (p Phases) Set(v View, to featureflag.Percentage, forced bool) (Change, err
 	case v.State.Phase != "" && len(p) > 0 && p.At(v.State.Phase) < 0:
 		return c, unknownPhase(v)
 	case !ok && len(p) > 0:
-		return c, &RefusedError{Why: fmt.Sprintf("%s is the last phase", v.State.Phase)}
+		return c, &RefusedError{Why: fmt.Sprintf("%s is the last phase", v.State.Phase), Next: "rollout status"}
 	case !ok:
 		return c, &RefusedError{Why: "the release has no phases for this environment", Next: fmt.Sprintf(`rollout set %s --force --reason "…"`, to)}
 	case percentage(next) != to:

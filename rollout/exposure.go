@@ -69,6 +69,40 @@ func (e Exposure) String() string {
 	return e.Percentage.String() + "%"
 }
 
+// Apart is both in words in which they differ: "off" and "off" may be different percentages
+// that nobody has, or others who are named.
+func (e Exposure) Apart(o Exposure) (one, other string) {
+	if one, other = e.String(), o.String(); one != other {
+		return one, other
+	}
+	for _, x := range []struct {
+		words *string
+		Exposure
+	}{{&one, e}, {&other, o}} {
+		if e.Percentage != o.Percentage {
+			*x.words += fmt.Sprintf(" with %s%% set", x.Percentage)
+		}
+	}
+	if len(e.Users) != len(o.Users) {
+		return fmt.Sprintf("%s, %d named", one, len(e.Users)), fmt.Sprintf("%s, %d named", other, len(o.Users))
+	}
+	return one + e.besides(o), other + o.besides(e)
+}
+
+// besides names those who are not named in the other one.
+func (e Exposure) besides(o Exposure) string {
+	var users []string
+	for _, u := range e.Users {
+		if !slices.Contains(o.Users, u) {
+			users = append(users, u)
+		}
+	}
+	if len(users) == 0 {
+		return ""
+	}
+	return ", with " + strings.Join(users, ", ") + " named"
+}
+
 func sorted(users []string) []string {
 	s := slices.Clone(users)
 	slices.SortFunc(s, strings.Compare)

@@ -28,7 +28,7 @@ func (c *Controller) intend(ctx context.Context, s State, change Change) error {
 		var events []Event
 		if p := s.Pending; p != nil { // it may be done, or yet be done: whoever began it records that
 			e := p.event()
-			e.Text = "begun; before it was recorded, " + c.By + " went over it"
+			e.Text = "begun; whether it was made is not known here: " + c.By + " went over it before that was recorded"
 			events = append(events, e)
 		}
 		s.Pending = &change

@@ -26,6 +26,9 @@ func Measure(ctx context.Context, src metrics.Source, g release.Gate, alpha floa
 	r := Requirement{Kind: NeedsGate, ID: g.ID, Title: g.Title, Judgements: judgements}
 	if err != nil {
 		r.Verdict, r.Words = gate.Hold, whyHold(err)
+		if errors.As(err, new(*noBaseline)) {
+			r.Command = `rollout advance --force --reason "…"`
+		}
 		return r
 	}
 	r.Verdict = gate.Pass

@@ -61,21 +61,26 @@ func Verdict(rs []Requirement) gate.Verdict {
 func Standing(s State, phases Phases, signOffs []release.SignOff, actual Exposure, now time.Time) []Requirement {
 	var rs []Requirement
 	if s.Known && s.Pending == nil && !s.Exposure.Same(actual) {
+		is, left := actual.Apart(s.Exposure)
 		rs = append(rs, Requirement{
 			Kind: NeedsAdopt, ID: "adopt", Title: "nobody changed the flag behind our back", Verdict: gate.Hold,
-			Words: fmt.Sprintf("the flag is at %s; the rollout left it at %s", actual, s.Exposure), Command: `rollout adopt --reason "…"`,
+			Words: fmt.Sprintf("the flag is at %s; the rollout left it at %s", is, left), Command: `rollout adopt --reason "…"`,
 		})
 	}
+	resume := "rollout resume"
+	if s.Halted != nil { // one command ends both
+		resume = `rollout resume --reason "…"`
+	}
 	for _, stop := range []struct {
-		note          *Note
-		what, command string
-	}{{s.Halted, "it was rolled back by itself", `rollout resume --reason "…"`}, {s.Paused, "it is paused", "rollout resume"}} {
+		note *Note
+		what string
+	}{{s.Halted, "it was rolled back by itself"}, {s.Paused, "it is paused"}} {
 		if stop.note != nil {
 			words := fmt.Sprintf("%s since %s by %s", stop.what, stamp(stop.note.At), stop.note.By)
 			if stop.note.Reason != "" {
 				words += ": " + stop.note.Reason
 			}
-			rs = append(rs, Requirement{Kind: NeedsResume, ID: "resume", Title: "the rollout is going on", Verdict: gate.Hold, Words: words, Command: stop.command})
+			rs = append(rs, Requirement{Kind: NeedsResume, ID: "resume", Title: "the rollout is going on", Verdict: gate.Hold, Words: words, Command: resume})
 		}
 	}
 	title := func(id string) string {

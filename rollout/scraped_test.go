@@ -121,6 +121,10 @@ func TestGatesOfWhatIsScraped(t *testing.T) {
 			if r.Verdict != c.verdict || !strings.Contains(r.Words, c.words) {
 				t.Errorf("%s: %q", r.Verdict, r.Words)
 			}
+			// Where waiting tells nothing more, a person decides.
+			if name == "nothing from before" != (r.Command != "") {
+				t.Errorf("the way on is %q", r.Command)
+			}
 		})
 	}
 }

@@ -19,6 +19,8 @@ type State struct {
 	Began time.Time `json:"began,omitzero"`
 	Since time.Time `json:"since,omitzero"`
 	Clean time.Time `json:"clean,omitzero"`
+	// Been are the phases that were gone through since the start, and left.
+	Been []string `json:"been,omitempty"`
 	// Exposure is what was last asked of the store, Known whether anything ever was.
 	Exposure Exposure `json:"exposure"`
 	Known    bool     `json:"known"`
@@ -112,7 +114,13 @@ func (s State) settled(c Change) State {
 	s.Pending, s.Known = nil, true
 	s.Exposure = c.leaves(s.Exposure)
 	moved := s.Phase != c.Phase || c.From.Percentage != c.To.Percentage || c.From.Enabled != c.To.Enabled
+	if c.Kind == KindStart {
+		s.Been = nil
+	}
 	if c.Kind != KindUsers { // who is named changes no phase, also one that somebody else moved to meanwhile
+		if s.Phase != "" && s.Phase != c.Phase && !slices.Contains(s.Been, s.Phase) {
+			s.Been = append(slices.Clip(s.Been), s.Phase)
+		}
 		s.Phase = c.Phase
 	}
 	if moved && c.Kind != KindUsers {

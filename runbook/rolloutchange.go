@@ -202,5 +202,6 @@ func transition(c rollout.Change) string {
 	if c.Kind == rollout.KindUsers {
 		return fmt.Sprintf("%d → %d users named", len(c.From.Users), len(c.To.Users))
 	}
-	return fmt.Sprintf("%s → %s", c.From, c.To)
+	from, to := c.From.Apart(c.To)
+	return from + " → " + to
 }

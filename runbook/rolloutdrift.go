@@ -2,23 +2,19 @@ package runbook
 
 import (
 	"fmt"
-
-	"github.com/clipper/clipperops/rollout"
 )
 
-// drift says what the flag is and what the rollout left it at; with the names where it is
-// they that differ and nothing else is seen to.
+// drift says what the flag is and what the rollout left it at, in words that differ.
 func (e *exposing) drift() string {
-	is, left := e.view.Actual(), e.view.State.Exposure
-	if stands(is) == stands(left) {
-		return fmt.Sprintf("it is %s, and was left %s", named(is), named(left))
+	actual, own := e.view.Actual(), e.view.State.Exposure
+	is, left := actual.Apart(own)
+	if actual.Enabled {
+		is = "at " + is
 	}
-	return fmt.Sprintf("it is %s, and was left %s", stands(is), stands(left))
-}
-
-// named is how it stands and how many are named.
-func named(x rollout.Exposure) string {
-	return stands(x) + ", with " + counted(len(x.Users), "user", "users") + " named"
+	if own.Enabled {
+		left = "at " + left
+	}
+	return fmt.Sprintf("it is %s, and was left %s", is, left)
 }
 
 // driftedNext is what can be done about it.

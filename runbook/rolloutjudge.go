@@ -57,7 +57,10 @@ func (e *exposing) requirementResult(r rollout.Requirement) ops.Result {
 		out.Status = ops.StatusPass
 	case gate.Fail:
 		out.Status = ops.StatusFail
-		out.Fix = "see what fails before more users get it; less is always possible: " + e.invocation("rollout set 0")
+		out.Fix = "see what fails before more users get it"
+		if e.view.Actual().Percentage > 0 {
+			out.Fix += "; less is always possible: " + e.invocation("rollout set 0")
+		}
 	default:
 		out.Status = ops.StatusWarn
 		out.Summary = r.Title + ": hold: " + r.Words

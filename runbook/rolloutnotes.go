@@ -36,11 +36,12 @@ func RolloutResume(ctx context.Context, s *Session, o RolloutOptions) *ops.Run {
 			if err := o.reasoned("going on after a rollback"); err != nil {
 				return err
 			}
-			err := e.confirm(ctx, ops.Question{Lines: []string{
-				"It was rolled back by itself: " + state.Halted.Reason + ".",
-				fmt.Sprintf("This lets it go on from %s; nobody gets the feature by it.", e.view.Actual()),
-			}, Word: "yes"})
-			if err != nil {
+			lines := []string{"It was rolled back by itself: " + state.Halted.Reason + "."}
+			if p := state.Paused; p != nil {
+				lines = append(lines, fmt.Sprintf("It is paused too, by %s since %s%s; that ends with it.", p.By, p.At.UTC().Format("2006-01-02 15:04 UTC"), because(p.Reason)))
+			}
+			lines = append(lines, fmt.Sprintf("This lets it go on from %s; nobody gets the feature by it.", e.view.Actual()))
+			if err := e.confirm(ctx, ops.Question{Lines: lines, Word: "yes"}); err != nil {
 				return err
 			}
 		}
@@ -49,6 +50,9 @@ func RolloutResume(ctx context.Context, s *Session, o RolloutOptions) *ops.Run {
 			next.Clean = e.controller.Stamp()
 			next.Since = next.Clean
 			said = fmt.Sprintf("Going on from %s; what is counted begins anew.", e.view.Actual())
+			if p := state.Paused; p != nil {
+				said += " The pause by " + p.By + because(p.Reason) + " has ended too."
+			}
 		}
 		next.Paused, next.Halted = nil, nil
 		command := "rollout status"
@@ -58,6 +62,14 @@ func RolloutResume(ctx context.Context, s *Session, o RolloutOptions) *ops.Run {
 		return e.note(ctx, next, rollout.Event{Kind: rollout.KindResume, Reason: o.Reason},
 			said, command)
 	})
+}
+
+// because is a reason behind what was done for it, "" where none was given.
+func because(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return " (" + reason + ")"
 }
 
 // SignOff is what somebody vouches for.

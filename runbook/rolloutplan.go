@@ -2,6 +2,7 @@ package runbook
 
 import (
 	"context"
+	"slices"
 
 	"github.com/clipper/clipperops/release"
 	"github.com/clipper/clipperops/rollout"
@@ -10,7 +11,8 @@ import (
 // PhaseLine is one line of the plan.
 type PhaseLine struct {
 	release.Phase
-	// State is "done", "now", "next", "later" or "elsewhere"; "unknown" without a database.
+	// State is "done", "skipped", "now", "next", "later" or "elsewhere"; "unknown" without a
+	// database. Done is a phase that the rollout was in, for however short.
 	State string `json:"state"`
 }
 
@@ -43,8 +45,10 @@ func planLines(r *release.Rollout, environment string, state rollout.State) []Ph
 		line := PhaseLine{Phase: p, State: "elsewhere"}
 		if i := own.At(p.Name); i >= 0 {
 			switch {
-			case i < now:
+			case i < now && slices.Contains(state.Been, p.Name):
 				line.State = "done"
+			case i < now:
+				line.State = "skipped"
 			case i == now:
 				line.State = "now"
 			case i == now+1:

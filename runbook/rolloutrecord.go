@@ -15,6 +15,10 @@ import (
 // rolloutConnect bounds connecting to the record: less exposure must not wait for it.
 const rolloutConnect = 5 * time.Second
 
+// rolloutLock is how long a row of the record that somebody else holds is waited for: less
+// than a change that waits for nothing has patience for, so that it hears why.
+const rolloutLock = 1500 * time.Millisecond
+
 // hasRollout refuses a release that exposes nothing.
 func (s *Session) hasRollout() error {
 	if s.Release.Rollout.Flag != "" {
@@ -29,7 +33,7 @@ func (s *Session) hasRollout() error {
 // connectRecord connects to where the rollout stands.
 func (s *Session) connectRecord(ctx context.Context, command string, readOnly bool) (*pgx.Conn, error) {
 	return pg.Connect(ctx, s.Config.CurrentTarget(), pg.ConnOptions{
-		Application: s.application(command), ReadOnly: readOnly, StatementTimeout: 10 * time.Second, LockTimeout: 2 * time.Second,
+		Application: s.application(command), ReadOnly: readOnly, StatementTimeout: 10 * time.Second, LockTimeout: rolloutLock,
 	})
 }
 

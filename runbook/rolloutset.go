@@ -6,12 +6,15 @@ import (
 
 	"github.com/clipper/clipperops/internal/featureflag"
 	"github.com/clipper/clipperops/internal/ops"
+	"github.com/clipper/clipperops/rollout"
 )
 
 // RolloutStart begins the environment's first phase.
 func RolloutStart(ctx context.Context, s *Session, o RolloutOptions) *ops.Run {
 	return s.onRollout(ctx, "rollout start", o, manner{}, func(ctx context.Context, e *exposing) error {
-		if p := e.view.State.Phase; p != "" {
+		if p := e.view.State.Phase; p != "" && e.view.Drifted() {
+			return e.driftedAway()
+		} else if p != "" {
 			return &ops.Failure{
 				Code: ops.ExitRefused, What: "the rollout is under way, in the phase " + p,
 				State: []string{"exposure stays at " + e.view.Actual().String()}, Next: []string{e.invocation("rollout status")},
@@ -28,7 +31,10 @@ func RolloutAdvance(ctx context.Context, s *Session, o RolloutOptions) *ops.Run 
 
 func (e *exposing) advance(ctx context.Context) error {
 	change, _, err := e.phases.Advance(e.view)
-	if err != nil {
+	switch {
+	case err != nil && e.view.Drifted():
+		return e.driftedAway()
+	case err != nil:
 		return e.refused(err)
 	}
 	return e.up(ctx, change)
@@ -47,7 +53,7 @@ func RolloutSet(ctx context.Context, s *Session, to featureflag.Percentage, o Ro
 			return e.driftedAway()
 		case err != nil:
 			return e.refused(err)
-		case change.To.Same(e.view.Actual()):
+		case change.To.Same(e.view.Actual()) && !e.unrecorded(change):
 			return e.already(ctx)
 		case change.Less():
 			return e.less(ctx, change)
@@ -60,7 +66,7 @@ func RolloutSet(ctx context.Context, s *Session, to featureflag.Percentage, o Ro
 func RolloutOff(ctx context.Context, s *Session, o RolloutOptions) *ops.Run {
 	return s.onRollout(ctx, "rollout off", o, manner{lax: true, off: true}, func(ctx context.Context, e *exposing) error {
 		change := e.phases.Off(e.view)
-		if change.To.Same(e.view.Actual()) && e.view.Flag.Version != 0 {
+		if change.To.Same(e.view.Actual()) && e.view.Flag.Version != 0 && !e.unrecorded(change) {
 			return e.already(ctx)
 		}
 		change.Reason = o.Reason
@@ -98,8 +104,9 @@ func RolloutAdopt(ctx context.Context, s *Session, o RolloutOptions) *ops.Run {
 		if err := o.reasoned("adopting what somebody else set"); err != nil {
 			return err
 		}
-		if e.view.State.Known && !e.view.Drifted() {
-			return e.already(ctx)
+		if e.view.Flag.Version == 0 || e.view.State.Known && !e.view.Drifted() {
+			e.run.Conclusion = append(e.run.Conclusion, fmt.Sprintf("%s is %s, as the rollout left it; there is nothing to adopt.", e.controller.Flag, stands(e.view.Actual())))
+			return nil
 		}
 		change := e.phases.Adopt(e.view)
 		change.Reason = o.Reason
@@ -111,6 +118,12 @@ func RolloutAdopt(ctx context.Context, s *Session, o RolloutOptions) *ops.Run {
 		}
 		return e.change(ctx, change)
 	})
+}
+
+// unrecorded reports whether the store holds what the change asks for, and the record holds
+// more: whoever made it could not record it, and asks for it again.
+func (e *exposing) unrecorded(change rollout.Change) bool {
+	return e.view.Drifted() && e.view.State.Exposure.MoreThan(change.To)
 }
 
 func phaseOr(name, otherwise string) string {

@@ -53,8 +53,10 @@ func RolloutStatus(ctx context.Context, s *Session, o RolloutOptions) *ops.Run {
 func (e *exposing) where(rs []rollout.Requirement) string {
 	next, ok := e.phases.Next(e.view.State.Phase)
 	switch {
+	case !ok && e.view.State.Phase == "":
+		return fmt.Sprintf("%s is %s; the release has no phases for this environment.", e.controller.Flag, stands(e.view.Actual()))
 	case !ok:
-		return fmt.Sprintf("%s is %s: the last phase.", e.controller.Flag, stands(e.view.Actual()))
+		return fmt.Sprintf("%s is %s, in %s, the last phase.", e.controller.Flag, stands(e.view.Actual()), e.view.State.Phase)
 	case rollout.Met(rs):
 		return fmt.Sprintf("%s is %s; everything is there for %s.", e.controller.Flag, stands(e.view.Actual()), next.Name)
 	}

@@ -50,6 +50,14 @@ type Session struct {
 	NewID func() string
 }
 
+// database is where the target is, "" where there is none.
+func (s *Session) database() string {
+	if s.Config.TargetErr != nil {
+		return ""
+	}
+	return s.Config.Target.RedactedURL()
+}
+
 // header is the identity of a run of that command.
 func (s *Session) header(command string) ops.Header {
 	return ops.Header{
@@ -57,7 +65,7 @@ func (s *Session) header(command string) ops.Header {
 		Command:     command,
 		Environment: string(s.Config.Environment),
 		Release:     s.Release.Name,
-		Database:    s.Config.Target.RedactedURL(),
+		Database:    s.database(),
 		Operator:    s.Operator,
 		Host:        s.Host,
 		Version:     s.Version,

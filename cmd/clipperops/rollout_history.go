@@ -43,7 +43,8 @@ func eventList(events []rollout.Event) reports.List {
 		}
 		exposure := ""
 		if e.From != nil && e.To != nil {
-			exposure = e.From.String() + " → " + e.To.String()
+			from, to := e.From.Apart(*e.To)
+			exposure = from + " → " + to
 			if e.Kind == rollout.KindUsers { // the exposure may be off, and the names are not seen in it
 				exposure = fmt.Sprintf("%d → %d users named", len(e.From.Users), len(e.To.Users))
 			}

@@ -27,7 +27,7 @@ func planList(lines []runbook.PhaseLine) reports.List {
 		Columns: []string{"phase", "state", "environment", "exposure", "soak", "gates", "sign-offs"},
 		Empty:   "the release has no phases",
 	}
-	marks := map[string]string{"done": "✓ done", "now": "▶ now", "next": "next", "later": "", "elsewhere": "elsewhere", "unknown": "not known: no database is configured"}
+	marks := map[string]string{"done": "✓ done", "skipped": "skipped", "now": "▶ now", "next": "next", "later": "", "elsewhere": "elsewhere", "unknown": "not known: no database is configured"}
 	if !slices.ContainsFunc(lines, func(p runbook.PhaseLine) bool { return p.State == "now" }) {
 		marks["next"] = "next (none is under way)"
 	}

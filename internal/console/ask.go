@@ -44,7 +44,7 @@ func (c *Console) Ask(ctx context.Context, q ops.Question) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
-	return &ops.Failure{Code: ops.ExitRefused, What: "not confirmed", State: []string{unchanged}}
+	return &ops.Failure{Code: ops.ExitRefused, What: "not confirmed", State: []string{unchanged}, Next: []string{"the same command, and answer " + q.Word}}
 }
 
 // Answerable returns nil when Ask could be answered: at a terminal, or by AssumeYes.

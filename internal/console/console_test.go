@@ -210,6 +210,19 @@ func TestProgressOfALogIsRare(t *testing.T) {
 	}
 }
 
+func TestProgressOfALogIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	g, start := progressLog{layout: reports.Layout{Width: 80}, step: "set"}, time.Now()
+	var said []string
+	for i, follow := range []int64{0, 0, 0, 1, 1, 0} {
+		said = append(said, g.line(ops.Progress{Done: follow, Total: 2, Unit: ops.UnitInstances}, start.Add(time.Duration(i)*time.Minute))...)
+	}
+	want := []string{"set       0 of 2 instances  0 %", "set       1 of 2 instances  50 %", "set       0 of 2 instances  0 %"}
+	if diff := cmp.Diff(want, said); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestProgressLinesFitAndDropTheLeastFirst(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 2, 13, 3, 15, 0, 0, time.UTC)

@@ -212,6 +212,7 @@ type progressLog struct {
 	layout reports.Layout
 	step   string
 	said   time.Time
+	text   string
 	things []*moving
 }
 
@@ -223,8 +224,12 @@ func (g *progressLog) line(p ops.Progress, at time.Time) []string {
 	if at.Sub(g.said) < logEvery {
 		return nil
 	}
-	g.said = at
-	return []string{m.line(g.step, g.layout.Columns(), at, g.layout)}
+	text := m.line(g.step, g.layout.Columns(), at, g.layout)
+	if text == g.text {
+		return nil
+	}
+	g.said, g.text = at, text
+	return []string{text}
 }
 
 // find returns the thing with the label, added where it is new.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Flag says for whom one feature is on. The zero Flag is off for everybody. A Flag
@@ -49,9 +50,9 @@ func New(key string, enabled bool, percentage Percentage, users []string) (Flag,
 	if len(users) > MaxUsers {
 		return Flag{}, fmt.Errorf("flag %s names %d users; at most %d", key, len(users), MaxUsers)
 	}
-	for _, u := range users {
-		if u == "" || len(u) > 128 || strings.ContainsAny(u, ",\x00\r\n\t \"'") {
-			return Flag{}, fmt.Errorf("flag %s names a user whose id is empty, longer than 128 bytes, or has a space, a quote or a comma in it", key)
+	for i, u := range users {
+		if u == "" || len(u) > 128 || strings.ContainsAny(u, ",\"'") || strings.ContainsFunc(u, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }) {
+			return Flag{}, fmt.Errorf("flag %s names a user, number %d of %d, whose id is empty, longer than 128 bytes, or has a space, a quote, a comma or a control character in it", key, i+1, len(users))
 		}
 	}
 	f.users = slices.Compact(slices.Sorted(slices.Values(users)))

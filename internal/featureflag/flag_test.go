@@ -164,6 +164,7 @@ func TestTheEnvironment(t *testing.T) {
 		"101":                     {map[string]string{name: "true", name + "_ROLLOUT_PERCENTAGE": "101"}, ""},
 		"-1":                      {map[string]string{name: "true", name + "_ROLLOUT_PERCENTAGE": "-1"}, ""},
 		"10%":                     {map[string]string{name: "true", name + "_ROLLOUT_PERCENTAGE": "10%"}, ""},
+		"a user with an escape":   {map[string]string{name: "true", name + "_ENABLED_USERS": "a\x1b[31mb"}, ""},
 		"a user with a space":     {map[string]string{name: "true", name + "_ENABLED_USERS": "a b"}, ""},
 	} {
 		flags, err := featureflag.FromEnvironment(c.env)

@@ -84,8 +84,15 @@ type guarded struct {
 
 // guardedBy starts cmd as a guard and waits for its greeting.
 func guardedBy(cmd *exec.Cmd) (*guarded, error) {
-	var complaint strings.Builder
-	cmd.Stderr = &complaint
+	// A file, not a buffer: a test that looks for goroutines left over would find the one
+	// that fills it.
+	complaint, err := os.CreateTemp("", "clipperops-guard-*")
+	if err != nil {
+		return nil, err
+	}
+	defer complaint.Close()           //nolint:errcheck // the guard has its own
+	defer os.Remove(complaint.Name()) //nolint:errcheck // in a temporary folder
+	cmd.Stderr = complaint
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // Ctrl-C is for who started us
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -106,7 +113,9 @@ func guardedBy(cmd *exec.Cmd) (*guarded, error) {
 	}
 	switch {
 	case err != nil:
-		err = fmt.Errorf("the server's keeper ended: %w: %s", errors.Join(err, g.Stop()), strings.TrimSpace(complaint.String()))
+		err = errors.Join(err, g.Stop())
+		said, _ := os.ReadFile(complaint.Name()) // what cannot be read is not told
+		err = fmt.Errorf("the server's keeper ended: %w: %s", err, strings.TrimSpace(string(said)))
 	case greeting.Failed != "":
 		_ = g.Stop() // its exit code says no more than the greeting
 		err = &ops.Failure{What: greeting.Failed, Detail: greeting.Detail, Next: greeting.Next}
