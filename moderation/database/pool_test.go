@@ -31,21 +31,21 @@ func TestADatabaseThatIsAwayIsSaidWithinASecond(t *testing.T) {
 	t.Parallel()
 	server := pgtest.StartServer(t, nil)
 	pool := open(t, database.Config{URL: server.Target("postgres").ConnString()})
-	if err := pool.Ping(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	pgtest.Eventually(t, func() bool { return pool.Ping(t.Context()) == nil }, "the pool serves")
 	server.Kill()
 	// The processes behind the connections end a moment after the one that was killed.
 	pgtest.Eventually(t, func() bool { return pool.Ping(t.Context()) != nil }, "the server is gone")
-	for range 3 {
+	quickest := time.Hour // a busy machine may stop for a while, but not each time
+	for range 5 {
 		start := time.Now()
 		err := pool.Ping(t.Context())
 		if got := problem.Of(err); got == nil || got.Code != problem.Unavailable {
 			t.Errorf("a stopped server is shown as %v", err)
 		}
-		if took := time.Since(start); took > 1500*time.Millisecond {
-			t.Errorf("it took %s to say so", took)
-		}
+		quickest = min(quickest, time.Since(start))
+	}
+	if quickest > 1500*time.Millisecond {
+		t.Errorf("it took %s to say so", quickest)
 	}
 	if err := server.Resume(context.WithoutCancel(t.Context())); err != nil {
 		t.Fatal(err)
