@@ -29,11 +29,12 @@ func (s *Session) store() (featureflag.Writer, error) {
 		if s.Config.TargetErr != nil {
 			return nil, s.Config.TargetErr
 		}
-		c, err := pg.ConnConfig(s.Config.CurrentTarget(), pg.ConnOptions{Application: s.application("flag"), StatementTimeout: 5 * time.Second, LockTimeout: 2 * time.Second})
+		target := s.Config.CurrentTarget()
+		c, err := pg.ConnConfig(target, pg.ConnOptions{Application: s.application("flag"), StatementTimeout: 5 * time.Second, LockTimeout: 2 * time.Second})
 		if err != nil {
 			return nil, err
 		}
-		return postgres.Open(c), nil
+		return &namesBlockers{Store: postgres.Open(c), config: c, target: target, application: s.application("blockers")}, nil
 	}
 	return nil, &ops.Failure{Code: ops.ExitUsage, What: fmt.Sprintf("rollout.store is %q", r.Store), State: []string{"nothing was changed"}, Next: []string{"set it to postgres, envfile or flagd"}}
 }

@@ -13,6 +13,10 @@ import (
 // unlooked is the failure of a command that could not see the flag. A server that cannot be
 // reached is told of in the words that every command has for it.
 func (e *exposing) unlooked(ctx context.Context, err error) error {
+	var blocked *blockedError
+	if errors.As(err, &blocked) {
+		err = blocked.failure(err)
+	}
 	explained := ops.AsFailure(err)
 	if len(explained.Next) == 0 {
 		explained = ops.AsFailure(e.unreadable(err))
@@ -57,6 +61,11 @@ func (e *exposing) withoutRecord() ops.Result {
 // lastResort turns the feature off where the flag cannot be reached from here.
 func (e *exposing) lastResort() []string {
 	const stop = "if that cannot be had either, stop the service"
+	if e.controller != nil {
+		if b, ok := e.controller.Store.(*namesBlockers); ok && b.blocked.Load() {
+			return []string{stop} // by hand it would wait for the same lock
+		}
+	}
 	if file := e.Config.Rollout.File; e.Config.Rollout.Store != "postgres" {
 		return []string{"or turn " + e.Release.Rollout.Flag + " off by hand in " + file + " on its machine", stop}
 	}

@@ -12,6 +12,10 @@ import (
 
 // unwritable says why the database does not take what is written, and what lets it.
 func (s *Session) unwritable(err error) error {
+	var blocked *blockedError
+	if errors.As(err, &blocked) {
+		return blocked.failure(err)
+	}
 	f := &ops.Failure{Err: err}
 	switch serverCode(err) {
 	case "42501": // insufficient_privilege
