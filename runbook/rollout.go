@@ -118,6 +118,7 @@ func (e *exposing) open(ctx context.Context, s *ops.Step) error {
 	if e.view, err = e.controller.Look(ctx); err != nil {
 		return e.rolloutFailure(err)
 	}
+	e.misread(s)
 	if e.controller.Record == nil {
 		s.Record(finding("rollout.record", e.withoutRecord()))
 	}

@@ -3,10 +3,12 @@ package runbook
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/clipper/clipperops/internal/featureflag"
 	"github.com/clipper/clipperops/internal/ops"
 )
 
@@ -34,6 +36,9 @@ func (e *exposing) unlooked(ctx context.Context, err error) error {
 		f.Next = []string{"see that it answers, then the same command again"}
 		if file := e.Config.Rollout.File; file != "" {
 			f.Next = []string{"see that " + file + " is there and can be read, then the same command again"}
+			if !errors.As(err, new(*fs.PathError)) { // it was read
+				f.Next = []string{"correct what is named above in " + file + ", then the same command again"}
+			}
 		}
 	}
 	if e.manner.off && e.Config.Target.Host != "" && errors.Is(err, e.Config.TargetErr) { // it is stated well; its password cannot be read
@@ -66,13 +71,20 @@ func (e *exposing) lastResort() []string {
 			return []string{stop} // by hand it would wait for the same lock
 		}
 	}
-	if file := e.Config.Rollout.File; e.Config.Rollout.Store != "postgres" {
-		return []string{"or turn " + e.Release.Rollout.Flag + " off by hand in " + file + " on its machine", stop}
+	r := e.Config.Rollout
+	return []string{"or " + byHand(r.Store, r.File, e.Release.Rollout.Flag), stop}
+}
+
+// byHand turns a flag off without clipperops.
+func byHand(store, file, flag string) string {
+	switch store {
+	case "envfile":
+		enabled, percentage, _ := featureflag.Variables(flag)
+		return "by hand on its machine, in " + file + ": " + enabled + "=false and " + percentage + "=0, then make services read it"
+	case "flagd":
+		return "by hand on its machine, in " + file + `: "` + flag + `": {"state": "DISABLED", "variants": {"on": true, "off": false}, "defaultVariant": "off"}`
 	}
-	return []string{
-		"or from a machine that reaches the database, as a user who may write: UPDATE clipperops.feature_flags SET enabled = false WHERE key = '" + e.Release.Rollout.Flag + "';",
-		stop,
-	}
+	return "from a machine that reaches the database, as a user who may write: UPDATE clipperops.feature_flags SET enabled = false WHERE key = '" + flag + "';"
 }
 
 // notConnected reports whether it is the database that cannot be reached.

@@ -2,7 +2,6 @@ package envfile
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -21,7 +20,7 @@ func edit(content []byte, f featureflag.Flag) ([]byte, error) {
 	body := bytes.TrimPrefix(content, mark)
 	before, err := godotenv.UnmarshalBytes(body)
 	if err != nil {
-		return nil, errors.New("it is not a file of variables: a line is neither NAME=value nor a comment")
+		return nil, unparsed(body)
 	}
 	values := values(f)
 	out := body

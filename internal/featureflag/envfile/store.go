@@ -2,7 +2,6 @@ package envfile
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"hash/fnv"
 
@@ -21,11 +20,14 @@ const Backup = filestore.Backup
 // Open is the store in the file. It is not read yet. Where known keys
 // are given, junk is an error in those alone.
 func Open(path string, known ...string) *Store {
-	return filestore.Open(path, form{known})
+	return filestore.Open(path, form{known: known})
 }
 
 // form is how flags stand in a file of variables.
-type form struct{ known []string }
+type form struct {
+	known []string
+	junk  bool // in a known flag's lines counts as on for everybody
+}
 
 func (form) Name() string { return "envfile" }
 
@@ -42,13 +44,19 @@ var mark = []byte("\ufeff")
 // there twice the last counts. The version of a flag is made from its three variables:
 // the file has no other memory.
 func (f form) Parse(content []byte) (featureflag.State, error) {
-	variables, err := godotenv.UnmarshalBytes(bytes.TrimPrefix(content, mark))
+	body := bytes.TrimPrefix(content, mark)
+	variables, err := godotenv.UnmarshalBytes(body)
 	if err != nil {
-		return nil, errors.New("it is not a file of variables: a line is neither NAME=value nor a comment") // the parser's message quotes the line
+		return nil, unparsed(body)
 	}
 	flags, err := featureflag.FromEnvironment(variables, f.known...)
-	if err != nil {
-		return nil, err
+	if err != nil && !f.junk {
+		return nil, located(body, err)
+	}
+	for _, key := range f.known {
+		if _, read := flags[key]; !read && err != nil {
+			flags[key] = misread(key, variables)
+		}
 	}
 	for key, f := range flags {
 		flags[key] = f.At(version(key, variables))

@@ -41,8 +41,9 @@ func membersOf(content []byte, from, to int) ([]member, error) {
 
 // topOf are the members of the whole file.
 func topOf(content []byte) ([]member, error) {
-	if !json.Valid(content) {
-		return nil, errors.New(`it is not JSON; flagd's file without a flag is {"flags": {}}`)
+	var syntax *json.SyntaxError
+	if err := json.Unmarshal(content, new(json.RawMessage)); errors.As(err, &syntax) {
+		return nil, fmt.Errorf(`it is not JSON: line %d is wrong; flagd's file without a flag is {"flags": {}}`, lineAt(content, syntax.Offset))
 	}
 	top, err := membersOf(content, 0, len(content))
 	if err != nil {
@@ -58,6 +59,11 @@ func topOf(content []byte) ([]member, error) {
 		}
 	}
 	return top, nil
+}
+
+// lineAt is the line in which the byte before the offset stands.
+func lineAt(content []byte, offset int64) int {
+	return 1 + bytes.Count(content[:max(0, min(offset, int64(len(content)))-1)], []byte("\n"))
 }
 
 // flagsOf are the flags of the whole file.

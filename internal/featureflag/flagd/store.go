@@ -50,7 +50,7 @@ func (f form) Parse(content []byte) (featureflag.State, error) {
 		case err == nil:
 			state[m.name] = flag.At(version(value))
 		case slices.Contains(f.known, m.name):
-			return nil, fmt.Errorf("the flag %s is not written as it is here: %w", m.name, err)
+			return nil, fmt.Errorf("line %d: the flag %s is not written as it is here: %w", lineAt(content, int64(m.at)+1), m.name, err)
 		}
 	}
 	return state, nil
