@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
+
+	"github.com/clipper/clipperops/release"
 )
 
 // What lasts from one tick to the next is kept with the samples, so that a watch that
@@ -57,6 +60,47 @@ func (w *Watcher) keepLasting(ctx context.Context, r *Report) {
 	if err := w.Controller.Record.AddSample(limited, w.Controller.Flag, r.Sample); err != nil {
 		r.Problems = append(r.Problems, "which alerts are on could not be kept: "+err.Error())
 	}
+}
+
+// On is an alert that is on.
+type On struct {
+	ID    string `json:"id"`
+	Title string `json:"title"`
+	// Since is the first look that saw it, of those that were asked for, Seen the last there is.
+	Since time.Time `json:"since"`
+	Seen  time.Time `json:"seen"`
+}
+
+// speaksFor is how long a look tells of the present: the longest tick, and a scrape more.
+const speaksFor = longestTick + scrapedWithin
+
+// AlertsOn are the alerts that were on after the newest of these samples, where it tells of
+// now, and of the state's stay.
+func AlertsOn(r *release.Rollout, s State, samples []Sample, now time.Time) []On {
+	if len(samples) == 0 {
+		return nil
+	}
+	last := samples[len(samples)-1]
+	if now.Sub(last.At).Abs() > speaksFor {
+		return nil
+	}
+	var all []On
+	for _, id := range last.Firing {
+		title := AlertTitle(r, id)
+		ofStay := ownTitles[id] == ""
+		if title == "" || ofStay && !last.Stay.Equal(s.Clean) {
+			continue
+		}
+		one := On{ID: id, Title: title, Since: last.At, Seen: last.At}
+		for _, before := range slices.Backward(samples) {
+			if !slices.Contains(before.Firing, id) || ofStay && !before.Stay.Equal(last.Stay) {
+				break
+			}
+			one.Since = before.At
+		}
+		all = append(all, one)
+	}
+	return all
 }
 
 // listed are those that are on, in order.

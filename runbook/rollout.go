@@ -42,6 +42,8 @@ type RolloutData struct {
 	Actual rollout.Exposure `json:"actual"` // what the store holds
 	Paused *rollout.Note    `json:"paused,omitempty"`
 	Halted *rollout.Note    `json:"halted,omitempty"`
+	// Alerts are those that the watch has on; status tells them.
+	Alerts []rollout.On `json:"alerts,omitempty"`
 	// Requirements are those of moving on, Verdict theirs together.
 	Requirements []rollout.Requirement `json:"requirements,omitempty"`
 	Verdict      gate.Verdict          `json:"verdict,omitempty"`

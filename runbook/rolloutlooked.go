@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/clipper/clipperops/internal/ops"
-	"github.com/clipper/clipperops/release"
 	"github.com/clipper/clipperops/rollout"
 	"github.com/clipper/clipperops/rollout/gate"
 )
@@ -29,7 +28,7 @@ func (w *watching) looked(r rollout.Report) {
 	}
 	for _, id := range r.Sample.Firing {
 		if !told[id] {
-			w.alertOn(r, w.alertTitle(id), lasting(id, r))
+			w.alertOn(r, rollout.AlertTitle(&w.Release.Rollout, id), lasting(id, r))
 		}
 	}
 }
@@ -42,22 +41,6 @@ func (w *watching) alertOn(r rollout.Report, title, words string) {
 	case !slices.ContainsFunc(r.Problems, func(p string) bool { return strings.Contains(p, words) }):
 		w.step.Record(finding("rollout.alert", ops.Warn(title+": "+words, "")))
 	}
-}
-
-// alertTitle names an alert that was on before.
-func (w *watching) alertTitle(id string) string {
-	switch id {
-	case rollout.AlertMetrics:
-		return "metrics cannot be asked"
-	case rollout.AlertDrift:
-		return "somebody has changed the flag behind the rollout's back"
-	case rollout.AlertInstances:
-		return "instances do not follow the flag"
-	}
-	if i := slices.IndexFunc(w.Release.Rollout.Alerts, func(a release.Alert) bool { return a.ID == id }); i >= 0 {
-		return w.Release.Rollout.Alerts[i].Title
-	}
-	return id
 }
 
 // lasting is what there is to an alert that goes on; "" where no more is known.

@@ -29,7 +29,9 @@ func RolloutStatus(ctx context.Context, s *Session, o RolloutOptions) *ops.Run {
 				e.run.Conclusion = append(e.run.Conclusion, fmt.Sprintf("%s is %s; its phase cannot be read.", e.controller.Flag, stands(e.view.Actual())))
 				return nil
 			}
-			if line := e.spark(ctx); line != "" {
+			samples := e.lastHour(ctx)
+			e.alertsOn(step, samples)
+			if line := e.spark(samples); line != "" {
 				step.Record(finding("rollout.recent", ops.Pass(line)))
 			} else if e.view.Actual().Enabled {
 				step.Record(finding("rollout.recent", ops.Warn("no watch has counted anything in the last hour; without one nobody takes the feature back", e.invocation("rollout watch"))))
@@ -67,12 +69,32 @@ func (e *exposing) where(rs []rollout.Requirement) string {
 	return fmt.Sprintf("%s is %s; missing for %s: %s.", e.controller.Flag, stands(e.view.Actual()), next.Name, strings.Join(missing, ", "))
 }
 
+// lastHour is what watches counted in it; nothing where that cannot be read.
+func (e *exposing) lastHour(ctx context.Context) []rollout.Sample {
+	samples, err := e.controller.Record.Samples(ctx, e.controller.Flag, e.Now().UTC().Add(-sparkFor))
+	if err != nil {
+		return nil
+	}
+	return samples
+}
+
+// alertsOn shows the alerts that the watch has on.
+func (e *exposing) alertsOn(step *ops.Step, samples []rollout.Sample) {
+	const clock = "15:04:05 UTC"
+	e.data.Alerts = rollout.AlertsOn(&e.Release.Rollout, e.view.State, samples, e.controller.Stamp())
+	for _, a := range e.data.Alerts {
+		since := "since " + a.Since.UTC().Format(clock)
+		if a.Since.Equal(samples[0].At) {
+			since += " or longer"
+		}
+		step.Record(finding("rollout.alert", ops.Warn(fmt.Sprintf("%s: %s, %s, as the watch saw it at %s", a.ID, a.Title, since, a.Seen.UTC().Format(clock)), "")))
+	}
+}
+
 // spark draws the last hour's error shares, as the watch counted them.
-func (e *exposing) spark(ctx context.Context) string {
-	now := e.Now().UTC()
-	samples, err := e.controller.Record.Samples(ctx, e.controller.Flag, now.Add(-sparkFor))
-	if err != nil || len(samples) == 0 {
+func (e *exposing) spark(samples []rollout.Sample) string {
+	if len(samples) == 0 {
 		return ""
 	}
-	return "errors in the last hour " + rollout.Sparkline(samples, now, sparkFor, sparkCells) + ", as watched until " + samples[len(samples)-1].At.UTC().Format("15:04:05 UTC")
+	return "errors in the last hour " + rollout.Sparkline(samples, e.Now().UTC(), sparkFor, sparkCells) + ", as watched until " + samples[len(samples)-1].At.UTC().Format("15:04:05 UTC")
 }
