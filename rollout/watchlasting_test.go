@@ -232,3 +232,31 @@ func TestARollbackEndsTheStaysAlerts(t *testing.T) {
 		t.Errorf("on are %q", on)
 	}
 }
+
+// What is on is told of by the newest look, of its own stay, while it speaks of now.
+func TestAlertsOn(t *testing.T) {
+	t.Parallel()
+	r, at := rules(false), func(minutes int) time.Time { return noon.Add(time.Duration(minutes) * time.Minute) }
+	look := func(minutes, stay int, firing ...string) Sample {
+		return Sample{At: at(minutes), Stay: at(stay), Firing: firing}
+	}
+	samples := []Sample{look(1, -9, "error-rate", "drift"), look(2, 0, "drift"), look(3, 0, "drift", "error-rate"), look(4, 0, "gone", "drift", "error-rate")}
+	for name, c := range map[string]struct {
+		samples   []Sample
+		stay, now int
+		want      []On
+	}{
+		"now": {samples, 0, 5, []On{
+			{"drift", "somebody has changed the flag behind the rollout's back", at(1), at(4)}, {"error-rate", "errors", at(3), at(4)},
+		}},
+		"a stay later":         {samples, 5, 5, []On{{"drift", "somebody has changed the flag behind the rollout's back", at(1), at(4)}}},
+		"long ago":             {samples, 0, 11, nil},
+		"a clock a bit behind": {samples[:1], -9, 0, []On{{"error-rate", "errors", at(1), at(1)}, {"drift", "somebody has changed the flag behind the rollout's back", at(1), at(1)}}},
+		"all is well":          {append(slices.Clone(samples), look(5, 0)), 0, 5, nil},
+		"nobody has looked":    {nil, 0, 5, nil},
+	} {
+		if got := AlertsOn(r, State{Clean: at(c.stay)}, c.samples, at(c.now)); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %+v, want %+v", name, got, c.want)
+		}
+	}
+}
