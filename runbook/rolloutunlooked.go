@@ -8,7 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/clipper/clipperops/internal/featureflag"
 	"github.com/clipper/clipperops/internal/ops"
 )
 
@@ -65,26 +64,13 @@ func (e *exposing) withoutRecord() ops.Result {
 
 // lastResort turns the feature off where the flag cannot be reached from here.
 func (e *exposing) lastResort() []string {
-	const stop = "if that cannot be had either, stop the service"
 	if e.controller != nil {
 		if b, ok := e.controller.Store.(*namesBlockers); ok && b.blocked.Load() {
-			return []string{stop} // by hand it would wait for the same lock
+			return []string{"if that cannot be had, stop the service"} // by hand it would wait for the same lock
 		}
 	}
 	r := e.Config.Rollout
-	return []string{"or " + byHand(r.Store, r.File, e.Release.Rollout.Flag), stop}
-}
-
-// byHand turns a flag off without clipperops.
-func byHand(store, file, flag string) string {
-	switch store {
-	case "envfile":
-		enabled, percentage, _ := featureflag.Variables(flag)
-		return "by hand on its machine, in " + file + ": " + enabled + "=false and " + percentage + "=0, then make services read it"
-	case "flagd":
-		return "by hand on its machine, in " + file + `: "` + flag + `": {"state": "DISABLED", "variants": {"on": true, "off": false}, "defaultVariant": "off"}`
-	}
-	return "from a machine that reaches the database, as a user who may write: UPDATE clipperops.feature_flags SET enabled = false WHERE key = '" + flag + "';"
+	return OffByHand(r.Store, r.File, e.Release.Rollout.Flag)
 }
 
 // notConnected reports whether it is the database that cannot be reached.

@@ -118,7 +118,7 @@ func (i *invocation) sessionWith(settings *config.Config) (*runbook.Session, err
 		NewID:          newID,
 	}
 	if settings.ReleaseFile != "" {
-		if s.Release, err = release.Load(settings.ReleaseFile); err != nil {
+		if s.Release, err = loadRelease(settings); err != nil {
 			return nil, err
 		}
 	}

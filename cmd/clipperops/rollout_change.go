@@ -68,7 +68,7 @@ and how long that took. When one does not, it ends with 1 and the flag stays off
 		flags:    []cli.Flag{propagationFlag(), rolloutReasonFlag("")},
 		examples: []string{"clipperops rollout off --env production"},
 		codes:    []ops.ExitCode{ops.ExitFailed, ops.ExitUsage, ops.ExitBusy, ops.ExitInterrupted}, // it refuses nothing
-		action:   conducts(runbook.RolloutOff),
+		action:   (*invocation).turnOff,
 	})
 }
 

@@ -137,7 +137,11 @@ func (l *loader) readYAML() {
 	}
 	values, complaints := parseYAML(body)
 	for _, c := range complaints {
-		l.problems.add("correct "+label, "%s: %s", label, c)
+		fix := "correct " + label
+		if line, _, known := strings.Cut(c, ", column "); known {
+			fix += ", " + line
+		}
+		l.problems.add(fix, "%s: %s", label, c)
 	}
 	l.yaml = yamlFile{label: label, dir: filepath.Dir(path), mode: mode, values: values}
 }
