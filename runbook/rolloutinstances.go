@@ -48,9 +48,9 @@ func (e *exposing) already(ctx context.Context) error {
 	return nil
 }
 
-// follow reports whether all of them see the flag as it is.
+// follow reports whether all of them see the flag as it is. Where none is found nobody does.
 func follow(views []instances.View, v rollout.View) bool {
-	return !slices.ContainsFunc(views, func(one instances.View) bool { return !one.Sees(v.Flag) })
+	return len(views) > 0 && !slices.ContainsFunc(views, func(one instances.View) bool { return !one.Sees(v.Flag) })
 }
 
 // following shows how many instances follow.
