@@ -173,7 +173,7 @@ func (e *exposing) incomplete(d rollout.Done) error {
 	f := &ops.Failure{
 		Code: ops.ExitFailed, What: "the flag is set, but not every instance follows",
 		State: []string{fmt.Sprintf("the flag is %s in %s; that stays", stands(d.Change.To), e.controller.Store)},
-		Next:  []string{"the same command again: it has services read the flag again, and waits again", e.invocation("rollout status")},
+		Next:  []string{e.again(d.Change) + ": it has services read the flag again, and waits again", e.invocation("rollout status")},
 	}
 	for _, v := range d.Followed.Behind {
 		f.Detail = append(f.Detail, instanceName(v)+": "+seen(v))

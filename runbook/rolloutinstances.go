@@ -48,6 +48,18 @@ func (e *exposing) already(ctx context.Context) error {
 	return nil
 }
 
+// again is the command that has services read the flag again. The one that moved on would move
+// on once more.
+func (e *exposing) again(c rollout.Change) string {
+	switch {
+	case c.Kind != rollout.KindStart && c.Kind != rollout.KindAdvance && c.Kind != rollout.KindAdopt:
+		return "the same command again"
+	case !c.To.Enabled:
+		return e.invocation("rollout off")
+	}
+	return e.invocation("rollout set " + c.To.Percentage.String())
+}
+
 // follow reports whether all of them see the flag as it is. Where none is found nobody does.
 func follow(views []instances.View, v rollout.View) bool {
 	return len(views) > 0 && !slices.ContainsFunc(views, func(one instances.View) bool { return !one.Sees(v.Flag) })
