@@ -63,7 +63,8 @@ func (w *Watcher) alert(ctx context.Context, now time.Time, r *Report) {
 	}
 	drift := ""
 	if r.View.Drifted() {
-		drift = fmt.Sprintf("the flag is at %s; the rollout left it at %s", r.View.Actual(), r.View.State.Exposure)
+		is, left := r.View.Actual().Apart(r.View.State.Exposure)
+		drift = fmt.Sprintf("the flag is at %s; the rollout left it at %s", is, left)
 	}
 	w.set(r, drift != "", Alert{ID: AlertDrift, Title: ownTitles[AlertDrift], Level: "warning", Words: drift})
 	w.alertInstances(ctx, r)
