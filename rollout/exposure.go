@@ -84,9 +84,16 @@ func (e Exposure) Apart(o Exposure) (one, other string) {
 		}
 	}
 	if len(e.Users) != len(o.Users) {
-		return fmt.Sprintf("%s, %d named", one, len(e.Users)), fmt.Sprintf("%s, %d named", other, len(o.Users))
+		return one + ", with " + usersNamed(len(e.Users)), other + ", with " + usersNamed(len(o.Users))
 	}
 	return one + e.besides(o), other + o.besides(e)
+}
+
+func usersNamed(n int) string {
+	if n == 1 {
+		return "1 user named"
+	}
+	return fmt.Sprintf("%d users named", n)
 }
 
 // besides names those who are not named in the other one.

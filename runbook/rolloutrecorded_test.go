@@ -104,7 +104,7 @@ func TestADriftThatNobodyHasYetIsSeenInItsWords(t *testing.T) {
 	t.Parallel()
 	for sql, want := range map[string]string{
 		"percentage = 80":                           "it is off with 80% set, and was left off with 0% set",
-		"enabled_users = '{a}'":                     "it is off, 1 named, and was left off, 2 named",
+		"enabled_users = '{a}'":                     "it is off, with 1 user named, and was left off, with 2 users named",
 		"enabled_users = '{a,c}'":                   "it is off, with c named, and was left off, with b named",
 		"enabled = true, percentage = 5":            "it is at 5% and 2 users, and was left off",
 		"enabled = true, enabled_users = '{a,b,c}'": "it is at 0% and 3 users, and was left off",

@@ -44,7 +44,7 @@ func TestWhatIsNotKnownIsNotSaid(t *testing.T) {
 	target := pgtest.New(t, pgtest.Empty())
 	p := newProgram(t, target)
 	p.wants(ops.ExitDone, "rollout resume --env staging", "It is neither paused nor halted; nothing was changed")
-	p.wants(ops.ExitUsage, "rollout users add alice,bob --env staging", "a space, a quote or a comma", "next: .*rollout users add ID ID")
+	p.wants(ops.ExitUsage, "rollout users add alice,bob --env staging", "a space, a quote, a comma or a control character", "next: .*rollout users add ID ID")
 	p.wants(ops.ExitUsage, "rollout signoff nonsense --env staging", "one of e2e-tests, .*; rollout plan shows where each is asked for")
 	p.wants(ops.ExitDone, "rollout start --env staging")
 	text := p.wants(ops.ExitDone, "rollout status --env staging", "no watch has counted anything in the last hour", "fix: clipperops rollout watch --env staging", "the last phase")
