@@ -26,7 +26,11 @@ const readyTimeout = 60 * time.Second
 // within the 104 bytes macOS allows a socket's path (Linux: 108).
 const socketPathMax = 85
 
-var errPortTaken = errors.New("the port is taken")
+var (
+	errPortTaken = errors.New("the port is taken")
+	// errInUse says that processes of a server that was killed still have its memory.
+	errInUse = errors.New("processes of the server before are still ending")
+)
 
 // launch starts the postmaster and waits until it accepts connections.
 func (s *Server) launch(ctx context.Context) error {
@@ -165,7 +169,11 @@ func (s *Server) diedStarting(logBegin int64) error {
 	if strings.Contains(text, "could not bind") || strings.Contains(text, "could not create any TCP/IP sockets") {
 		return portTaken(s.Port)
 	}
-	return &ops.Failure{What: "the PostgreSQL server ended while it was starting", Detail: lines, State: []string{"nothing was left behind"}}
+	f := &ops.Failure{What: "the PostgreSQL server ended while it was starting", Detail: lines, State: []string{"nothing was left behind"}}
+	if strings.Contains(text, "pre-existing shared memory block") {
+		f.Err = errInUse
+	}
+	return f
 }
 
 // logSince returns what the server logged from that offset on: what was fatal,

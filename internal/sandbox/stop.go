@@ -45,7 +45,8 @@ func (s *Server) Restart(ctx context.Context) error {
 	return s.Resume(ctx)
 }
 
-// Resume starts a server that was killed.
+// Resume starts a server that was killed, when the last of its processes has ended: on a busy
+// machine they do so a moment after the one that was killed.
 func (s *Server) Resume(ctx context.Context) error {
 	if s.Container != "" {
 		if _, err := docker(ctx, s.Docker, "start", s.Container); err != nil {
@@ -56,8 +57,25 @@ func (s *Server) Resume(ctx context.Context) error {
 	if s.running() != nil {
 		return nil
 	}
-	return s.launch(ctx)
+	limited, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	for {
+		err := s.launch(ctx)
+		if !errors.Is(err, errInUse) {
+			return err
+		}
+		again := time.NewTimer(resumeEvery)
+		select {
+		case <-limited.Done():
+			again.Stop()
+			return err
+		case <-again.C:
+		}
+	}
 }
+
+// resumeEvery is how often it is tried to start a server again that is still ending.
+const resumeEvery = 50 * time.Millisecond
 
 func (s *Server) running() *process {
 	s.mu.Lock()
